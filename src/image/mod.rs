@@ -1,0 +1,1 @@
+//! image: see the map in lib.rs.

@@ -1,0 +1,57 @@
+//! What a container may do.
+
+use serde::{Deserialize, Serialize};
+
+/// `--privileged`, `--cap-*`, `--security-opt`, `--read-only`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Security {
+    /// `--privileged`
+    pub privileged: bool,
+    /// `--cap-add`, upper case with `CAP_`, or `ALL`.
+    pub cap_add: Vec<String>,
+    /// `--cap-drop`, upper case with `CAP_`, or `ALL`.
+    pub cap_drop: Vec<String>,
+    /// `no-new-privileges`
+    pub no_new_privileges: bool,
+    /// `seccomp=…`
+    pub seccomp: SeccompProfile,
+    /// `apparmor=…`; `None`: the host's default for containers.
+    pub apparmor: Option<String>,
+    /// `label=…`
+    pub label: Label,
+    /// `mask=a:b`
+    pub mask: Vec<String>,
+    /// `unmask=a:b` or `ALL`
+    pub unmask: Vec<String>,
+    /// `proc-opts=…`
+    pub proc_options: Vec<String>,
+    /// `--read-only`
+    pub read_only: bool,
+    /// `--read-only-tmpfs`; `None`: true, as podman.
+    pub read_only_tmpfs: Option<bool>,
+}
+
+/// `--security-opt seccomp=…`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub enum SeccompProfile {
+    /// Docker's default profile.
+    #[default]
+    Default,
+    /// None.
+    Unconfined,
+    /// A profile's JSON text, read when the container was made.
+    Json(String),
+}
+
+/// SELinux: `--security-opt label=…`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct Label {
+    pub disable: bool,
+    pub user: Option<String>,
+    pub role: Option<String>,
+    pub kind: Option<String>,
+    pub level: Option<String>,
+}

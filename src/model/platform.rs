@@ -1,0 +1,17 @@
+//! Operating system, architecture and variant of an image (OCI image-spec `image-index.md`).
+
+use serde::{Deserialize, Serialize};
+
+/// `os/arch[/variant]` in Go's names: `linux/amd64`, `linux/arm64/v8`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Platform {
+    /// `linux`
+    #[serde(default)]
+    pub os: String,
+    /// `amd64`, `arm64`, `arm` …
+    #[serde(default)]
+    pub architecture: String,
+    /// `v7`, `v8` …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! monitor: see the map in lib.rs.

@@ -1,0 +1,1 @@
+//! registry: see the map in lib.rs.

@@ -1,0 +1,1 @@
+//! sys: see the map in lib.rs.
