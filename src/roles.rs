@@ -1,6 +1,27 @@
 //! The hidden roles of the one binary, and how argv picks one.
+//!
+//! `barge @monitor …` is what barge itself starts through `/proc/self/exe`; anything else is a command line for
+//! [`crate::cli`]. A role gets the words after its name and returns the exit code. Roles bypass clap, so that they
+//! start in well under a millisecond.
+
+use crate::cli;
+use crate::config::Program;
+use std::ffi::OsString;
+
+/// A role's entry: the words after its name → the exit code.
+pub type Role = fn(&[OsString]) -> u8;
+
+/// The whole list, by name. Internal use only: their arguments may change with every release.
+const ROLES: &[(&str, Role)] = &[];
 
 /// Runs what argv asks for; returns the exit code.
 pub fn main() -> u8 {
-    0
+    let argv: Vec<OsString> = std::env::args_os().collect();
+    let argv0 = argv.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(name) = argv.get(1).and_then(|word| word.to_str()).filter(|word| word.starts_with('@')) {
+        if let Some((_, role)) = ROLES.iter().find(|(known, _)| *known == name) {
+            return role(&argv[2..]);
+        }
+    }
+    cli::main(Program::of(&argv0), argv)
 }

@@ -17,3 +17,4 @@ pub mod name;
 pub mod platform;
 pub mod progress;
 pub mod reference;
+pub mod storage;
