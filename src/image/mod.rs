@@ -1,1 +1,3 @@
-//! image: see the map in lib.rs.
+//! Images in and out: registries, archives and the store meet here. Knows no containers.
+
+pub mod format;
