@@ -1,0 +1,59 @@
+//! Typed locks: all are `flock`s, which the kernel releases when their holder dies.
+
+use super::Store;
+use crate::model::digest::Digest;
+use anyhow::{Context, Result};
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+/// While it lives, no layer, blob or chain is swept away: taken by whoever is about to refer to one.
+#[derive(Debug)]
+pub struct Hold(#[allow(dead_code)] Flock<File>);
+
+/// The right to download one blob, or to make one layer.
+#[derive(Debug)]
+pub struct LayerLock(#[allow(dead_code)] Flock<File>);
+
+impl Store {
+    /// Keeps every layer and blob in place until dropped. Take it before looking whether a layer is there, and keep
+    /// it until the image or container that refers to the layer is saved.
+    pub fn hold(&self) -> Result<Hold> {
+        Ok(Hold(take(&self.layout.layers_lock(), FlockArg::LockShared)?))
+    }
+
+    /// Waits until nobody else downloads this blob or makes this layer.
+    pub fn lock_layer(&self, key: &Digest) -> Result<LayerLock> {
+        Ok(LayerLock(take(&self.layout.layer_lock(key), FlockArg::LockExclusive)?))
+    }
+}
+
+/// Opens (making it if need be) and locks a lock file; waits. A file that was unlinked meanwhile is opened anew.
+pub(super) fn take(path: &Path, how: FlockArg) -> Result<Flock<File>> {
+    loop {
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(path)
+            .with_context(|| format!("opening {}", path.display()))?;
+        let lock = lock(file, how).with_context(|| format!("locking {}", path.display()))?;
+        if lock.metadata()?.nlink() > 0 {
+            return Ok(lock);
+        }
+    }
+}
+
+/// Locks an open file or directory; waits, through signals.
+pub(super) fn lock(mut file: File, how: FlockArg) -> nix::Result<Flock<File>> {
+    loop {
+        match Flock::lock(file, how) {
+            Ok(lock) => return Ok(lock),
+            Err((again, nix::errno::Errno::EINTR)) => file = again,
+            Err((_, error)) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! JSON records: written beneath a temporary name, synced, renamed, the directory synced. Readers see the old or the
+//! new one, after a power cut too.
+
+use crate::trip;
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Whether a write must survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sync {
+    Durable,
+    Unsynced,
+}
+
+/// The record, or `None` when there is no such file.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+    };
+    serde_json::from_slice(&bytes).map(Some).with_context(|| format!("reading {}", path.display()))
+}
+
+/// Writes the record whole or not at all.
+pub(super) fn write<T: Serialize>(path: &Path, record: &T, sync: Sync) -> Result<()> {
+    let mut bytes = serde_json::to_vec(record).with_context(|| format!("writing {}", path.display()))?;
+    bytes.push(b'\n');
+    write_bytes(path, &bytes, sync)
+}
+
+/// Writes a file whole or not at all.
+pub(super) fn write_bytes(path: &Path, bytes: &[u8], sync: Sync) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let outcome = replace(path, &temporary, bytes, sync);
+    if outcome.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    outcome.with_context(|| format!("writing {}", path.display()))
+}
+
+fn replace(path: &Path, temporary: &Path, bytes: &[u8], sync: Sync) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(temporary)?;
+    file.write_all(bytes)?;
+    if sync == Sync::Durable {
+        file.sync_data()?;
+    }
+    trip!("store.record.rename");
+    std::fs::rename(temporary, path)?;
+    if sync == Sync::Durable {
+        sync_parent(path)?;
+    }
+    Ok(())
+}
+
+/// Makes the names in the directory of `path` durable.
+pub(super) fn sync_parent(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
