@@ -1,1 +1,35 @@
-//! engine: see the map in lib.rs.
+//! What the product does: every verb once. No printing, no flags, no HTTP.
+//!
+//! The verbs are free functions on [`Engine`], a folder per noun and a file per verb. [`bundle`] is the only mapping
+//! from a [`crate::model::container::ContainerSpec`] to an OCI config.
+
+pub mod bundle;
+pub mod container;
+pub mod files;
+pub mod user;
+
+use crate::config::Config;
+use crate::model::storage::Driver;
+use crate::store::{Driver as StoreDriver, Roots, Store};
+use anyhow::Result;
+
+/// A handle on one engine: what the host says, and what we keep. Holds no state of its own.
+pub struct Engine {
+    /// What the host says.
+    pub config: Config,
+    /// What we keep.
+    pub store: Store,
+}
+
+impl Engine {
+    /// Opens the store that `config` names, making its directories when they are missing.
+    pub fn open(config: Config) -> Result<Engine> {
+        let driver = config.driver.map(|driver| match driver {
+            Driver::Overlay => StoreDriver::Overlay,
+            Driver::Vfs => StoreDriver::Vfs,
+        });
+        let roots = Roots { root: config.root.clone(), run: config.run.clone(), driver, rootless: config.rootless };
+        let store = Store::open(&roots)?;
+        Ok(Engine { config, store })
+    }
+}
