@@ -1,3 +1,6 @@
 //! The kernel as safe Rust: the only `unsafe` of the program. Thin, one file per man page family, no policy.
 
+pub mod fd;
+pub mod lock;
+pub mod spawn;
 pub mod user;

@@ -1,0 +1,94 @@
+//! What a monitor is told: plain data, handed over as JSON in a sealed memory file.
+
+use crate::model::container::LogDriver;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Everything the monitor of one container needs; see [`super::spawn`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MonitorConfig {
+    /// The container's id.
+    pub id: String,
+    /// Its name: the monitor's title in `ps`, and for log tags.
+    pub name: String,
+    /// What runs.
+    pub source: SpecSource,
+    /// `-t`: one pty instead of three streams.
+    pub terminal: bool,
+    /// `-i`: standard input stays open (for whoever attaches); otherwise it is `/dev/null`.
+    pub interactive: bool,
+    /// Close standard input when the first attached client that gave any goes (docker's StdinOnce): `run -i` without `-d`.
+    pub stdin_once: bool,
+    /// The container's own directory for sockets, FIFOs and the exit record; it must exist. See [`super::paths`].
+    pub run_dir: PathBuf,
+    /// Where output goes.
+    pub log: LogConfig,
+    /// `--timeout`: SIGKILL after so many seconds; 0: never.
+    pub timeout: u32,
+    /// `--pidfile`
+    pub pid_file: Option<PathBuf>,
+    /// `--conmon-pidfile`
+    pub monitor_pid_file: Option<PathBuf>,
+    /// What to start when the container has ended and no attached client does the cleaning up.
+    pub reap: Option<Reap>,
+    /// How many descriptors from 3 on the process gets (`--preserve-fds`); they are handed to [`super::spawn`].
+    pub preserve_fds: u32,
+}
+
+/// A container's main process, or one more process in a running container.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum SpecSource {
+    /// A new container.
+    Container {
+        /// Its OCI config.
+        spec: Box<oci_spec::runtime::Spec>,
+        /// A `runtime::RootSource`.
+        root: serde_json::Value,
+    },
+    /// `exec`
+    Exec(Box<ExecConfig>),
+    /// A container whose monitor was killed: take over its output and wait for its end.
+    Adopt {
+        /// Its main process.
+        pid: i32,
+        /// When that was started, in the kernel's clock ticks: with the pid, its identity.
+        start_time: u64,
+    },
+}
+
+/// One more process in a running container.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExecConfig {
+    /// Its main process.
+    pub pid: i32,
+    /// When that was started, in the kernel's clock ticks: with the pid, its identity.
+    pub start_time: u64,
+    /// A `runtime::Exec`: the process and what of the container it joins.
+    pub request: serde_json::Value,
+}
+
+/// Where output is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LogConfig {
+    /// The format.
+    pub driver: LogDriver,
+    /// The file; rotated ones get `.1`, `.2` … Unused by `none` and `passthrough`.
+    pub path: PathBuf,
+    /// Rotate before the file grows beyond so many bytes; 0: never.
+    pub max_size: u64,
+    /// How many files there may be, the current one included; at least 1.
+    pub max_files: u32,
+    /// `--log-opt tag`, already expanded; kept in each json-file record as docker does (`attrs`), when not empty.
+    pub tag: String,
+    /// Copy output to the monitor's own standard output and error, which are the spawner's (`passthrough`).
+    pub passthrough: bool,
+}
+
+/// A role to spawn at the end; the monitor doesn't look into it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Reap {
+    /// `@reap`
+    pub role: String,
+    /// Its configuration.
+    pub config: serde_json::Value,
+}

@@ -1,0 +1,148 @@
+//! Descriptors: sealed memory files, pipes, socket pairs, passing descriptors, flags.
+
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::socket::{AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType};
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// A memory file that holds `bytes` and can't be changed any more by anyone.
+pub fn sealed_memfd(name: &CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
+    let fd = memfd_create(name, MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
+    let mut file = File::from(fd);
+    file.write_all(bytes)?;
+    let seals = SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+    Ok(file.into())
+}
+
+/// Everything in a sealed memory file; refuses one that somebody could still change.
+pub fn read_sealed(fd: OwnedFd) -> io::Result<Vec<u8>> {
+    let seals = SealFlag::from_bits_truncate(fcntl(&fd, FcntlArg::F_GET_SEALS)?);
+    if !seals.contains(SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the memory file is not sealed"));
+    }
+    let mut file = File::from(fd);
+    let mut bytes = Vec::with_capacity(file.metadata()?.len() as usize);
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A pipe: (read end, write end), both close-on-exec.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
+}
+
+/// Two connected stream sockets, both close-on-exec.
+pub fn socketpair() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(nix::sys::socket::socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?)
+}
+
+/// Two connected sockets that keep messages apart (`SOCK_SEQPACKET`), both close-on-exec.
+pub fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(nix::sys::socket::socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?)
+}
+
+/// Whether reads and writes return `EAGAIN` instead of waiting. It is a property of the open file: everybody who
+/// shares it sees it, so never set it on a descriptor that came from outside.
+pub fn set_nonblocking(fd: impl AsFd, nonblocking: bool) -> io::Result<()> {
+    let mut flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
+    flags.set(OFlag::O_NONBLOCK, nonblocking);
+    fcntl(&fd, FcntlArg::F_SETFL(flags))?;
+    Ok(())
+}
+
+/// Whether the descriptor is closed by execve.
+pub fn set_close_on_exec(fd: impl AsFd, close: bool) -> io::Result<()> {
+    let flags = if close { FdFlag::FD_CLOEXEC } else { FdFlag::empty() };
+    fcntl(&fd, FcntlArg::F_SETFD(flags))?;
+    Ok(())
+}
+
+/// Takes over descriptor `number`, which this process inherited; makes it close-on-exec. Fails when it is not open.
+/// Call it once a number, at the start of `main`.
+pub fn take_inherited(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: fcntl with F_GETFD takes two integers and touches no memory.
+    if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it is open (just checked) and, as the caller promises, nobody in this young process owns it yet.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    set_close_on_exec(&fd, true)?;
+    Ok(fd)
+}
+
+/// Makes every descriptor from `first` on close-on-exec.
+pub fn close_on_exec_from(first: u32) -> io::Result<()> {
+    // SAFETY: close_range takes three integers and touches no memory.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Sends `bytes` (at least one) and descriptors in one message.
+pub fn send_with_fds(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+    let raw: Vec<i32> = fds.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&raw)];
+    let control: &[ControlMessage] = if raw.is_empty() { &[] } else { &rights };
+    let slices = [IoSlice::new(bytes)];
+    Ok(nix::sys::socket::sendmsg::<()>(socket.as_fd().as_raw_fd(), &slices, control, MsgFlags::MSG_NOSIGNAL, None)?)
+}
+
+/// Receives bytes and at most eight descriptors (close-on-exec).
+pub fn receive_with_fds(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = nix::cmsg_space!([i32; 8]);
+    let mut slices = [IoSliceMut::new(buffer)];
+    let socket = socket.as_fd().as_raw_fd();
+    let message =
+        nix::sys::socket::recvmsg::<()>(socket, &mut slices, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    let mut fds = Vec::new();
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(numbers) = control {
+            // SAFETY: the kernel has just installed these descriptors for us and gave them to nobody else.
+            fds.extend(numbers.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }));
+        }
+    }
+    Ok((message.bytes, fds))
+}
+
+/// Who is at the other end of a connected Unix socket: (pid, uid, gid) when it connected, as seen from our namespaces.
+pub fn peer(socket: impl AsFd) -> io::Result<(i32, u32, u32)> {
+    let credentials = nix::sys::socket::getsockopt(&socket, nix::sys::socket::sockopt::PeerCredentials)?;
+    Ok((credentials.pid(), credentials.uid(), credentials.gid()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_memfd_keeps_its_bytes() {
+        let fd = sealed_memfd(c"test", b"hello").unwrap();
+        assert!(File::from(fd.try_clone().unwrap()).write_all(b"x").is_err());
+        assert_eq!(read_sealed(fd).unwrap(), b"hello");
+    }
+
+    #[test]
+    fn an_unsealed_memfd_is_refused() {
+        let fd = memfd_create(c"test", MFdFlags::MFD_CLOEXEC).unwrap();
+        assert!(read_sealed(fd).is_err());
+    }
+
+    #[test]
+    fn descriptors_travel() {
+        let (left, right) = socketpair().unwrap();
+        let (reader, writer) = pipe().unwrap();
+        send_with_fds(&left, b"p", &[writer.as_fd()]).unwrap();
+        drop(writer);
+        let mut buffer = [0; 8];
+        let (count, mut fds) = receive_with_fds(&right, &mut buffer).unwrap();
+        assert_eq!((count, fds.len()), (1, 1));
+        File::from(fds.remove(0)).write_all(b"through").unwrap();
+        let mut text = String::new();
+        File::from(reader).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "through");
+    }
+}
