@@ -1,7 +1,10 @@
 //! The one test binary: one link, one place to look. One file per verb; the test below fails when one is not listed.
 
 mod architecture;
+mod container;
+mod image;
 mod support;
+mod system;
 
 /// A file below tests/ that no `mod` line reaches would never be compiled, and so never fail.
 #[test]

@@ -1,0 +1,1 @@
+//! What users do with containers: one file per verb.

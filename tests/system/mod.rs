@@ -1,0 +1,1 @@
+//! What users ask of the engine itself: one file per verb.
