@@ -5,7 +5,13 @@
 
 /// Every place that exists; the fault tests loop over all of them. `trip!` with another name does not compile in a
 /// debug build's tests: `tests/faults` compares this list with the source.
-pub const PLACES: &[&str] = &["store.record.rename"];
+pub const PLACES: &[&str] = &[
+    "store.container.record",
+    "store.container.remove",
+    "store.container.rename",
+    "store.container.trash",
+    "store.record.rename",
+];
 
 /// What a place does now: nothing, or die, or fail with `EIO`.
 #[cfg(debug_assertions)]

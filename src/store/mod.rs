@@ -14,6 +14,7 @@ pub mod names;
 pub mod prune;
 pub mod record;
 pub mod root;
+mod tree;
 
 pub use blob::{KnownBlob, PartialBlob};
 pub use check::{Leftover, Report};

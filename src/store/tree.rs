@@ -1,0 +1,146 @@
+//! Removing trees that somebody else filled: through directory handles, never following a link, however deep.
+
+use anyhow::{Context, Result};
+use nix::dir::{Dir, Type};
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, open, openat, renameat};
+use nix::sys::stat::{Mode, SFlag, fstatat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+/// Directories deeper than this are lifted to the top first: handles are a limited good.
+const DEPTH: usize = 64;
+
+const OPEN_DIR: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+
+/// Removes a file or a whole tree; nothing there is fine. Goes on after a failure and reports the first.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    let outcome = (|| {
+        let parent = match open(parent, OPEN_DIR, Mode::empty()) {
+            Err(Errno::ENOENT) => return Ok(()),
+            other => other?,
+        };
+        let name = CString::new(std::os::unix::ffi::OsStrExt::as_bytes(name)).map_err(|_| Errno::EINVAL)?;
+        remove_at(&parent, &name)
+    })();
+    outcome.with_context(|| format!("removing {}", path.display()))
+}
+
+struct Level {
+    dir: OwnedFd,
+    name: CString,
+    todo: Vec<CString>,
+}
+
+fn remove_at(parent: &OwnedFd, name: &CString) -> nix::Result<()> {
+    match unlinkat(parent, name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => return Ok(()),
+        Err(Errno::EISDIR | Errno::EPERM) => {}
+        Err(error) => return Err(error),
+    }
+    let mut first = Ok(());
+    let mut lifted = 0u64;
+    let top = enter(parent, name.clone(), &mut first)?;
+    let mut stack = vec![top];
+    while let Some(level) = stack.last_mut() {
+        let Some(child) = level.todo.pop() else {
+            let done = stack.pop();
+            let outer = stack.last().map_or(parent.as_fd(), |level| level.dir.as_fd());
+            if let Some(done) = done {
+                note(&mut first, unlinkat(outer, done.name.as_c_str(), UnlinkatFlags::RemoveDir));
+            }
+            continue;
+        };
+        if stack.len() >= DEPTH {
+            lifted += 1;
+            let Ok(fresh) = CString::new(format!(".lifted-{lifted}-{}", std::process::id())) else { continue };
+            let (Some(level), Some(top)) = (stack.last(), stack.first()) else { continue };
+            match renameat(&level.dir, child.as_c_str(), &top.dir, fresh.as_c_str()) {
+                Ok(()) => {
+                    if let Some(top) = stack.first_mut() {
+                        top.todo.push(fresh);
+                    }
+                }
+                error => note(&mut first, error),
+            }
+            continue;
+        }
+        let dir = match stack.last() {
+            Some(level) => enter(&level.dir, child, &mut first),
+            None => break,
+        };
+        match dir {
+            Ok(level) => stack.push(level),
+            Err(error) => note(&mut first, Err(error)),
+        }
+    }
+    first
+}
+
+/// Opens a directory and removes all in it that is not a directory itself.
+fn enter(parent: &OwnedFd, name: CString, first: &mut nix::Result<()>) -> nix::Result<Level> {
+    let dir = openat(parent, name.as_c_str(), OPEN_DIR, Mode::empty())?;
+    let mut todo = Vec::new();
+    let mut listing = Dir::from_fd(dir.try_clone().map_err(|_| Errno::EMFILE)?)?;
+    for entry in listing.iter() {
+        let entry = entry?;
+        let child = entry.file_name();
+        if child.to_bytes() == b"." || child.to_bytes() == b".." {
+            continue;
+        }
+        let is_dir = match entry.file_type() {
+            Some(kind) => kind == Type::Directory,
+            None => {
+                let mode = fstatat(&dir, child, AtFlags::AT_SYMLINK_NOFOLLOW)?.st_mode;
+                SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFDIR
+            }
+        };
+        if is_dir {
+            todo.push(child.to_owned());
+        } else {
+            note(first, unlinkat(&dir, child, UnlinkatFlags::NoRemoveDir));
+        }
+    }
+    Ok(Level { dir, name, todo })
+}
+
+fn note(first: &mut nix::Result<()>, outcome: nix::Result<()>) {
+    if let Err(error) = outcome
+        && error != Errno::ENOENT
+        && first.is_ok()
+    {
+        *first = Err(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_go_links_are_not_followed_and_depth_is_no_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let canary = dir.path().join("canary");
+        std::fs::create_dir(&canary).unwrap();
+        std::fs::write(canary.join("file"), "x").unwrap();
+        let top = dir.path().join("tree");
+        std::fs::create_dir_all(top.join("a/b/c")).unwrap();
+        std::os::unix::fs::symlink(&canary, top.join("a/link")).unwrap();
+        std::fs::write(top.join("a/b/file"), "x").unwrap();
+        let mut at = open(&top, OPEN_DIR, Mode::empty()).unwrap();
+        for _ in 0..3000 {
+            nix::sys::stat::mkdirat(&at, "deeper", Mode::S_IRWXU).unwrap();
+            at = openat(&at, "deeper", OPEN_DIR, Mode::empty()).unwrap();
+        }
+        remove(&top).unwrap();
+        assert!(!top.exists());
+        assert!(canary.join("file").exists());
+        remove(&top).unwrap();
+        std::fs::write(&top, "x").unwrap();
+        remove(&top).unwrap();
+        assert!(!top.exists());
+    }
+}
