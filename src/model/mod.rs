@@ -8,6 +8,7 @@
 //! - *phase*: where a container is in its life ([`lifecycle::Phase`]); docker's *status*.
 
 pub mod container;
+pub mod credentials;
 pub mod digest;
 pub mod id;
 pub mod image;
@@ -18,3 +19,4 @@ pub mod platform;
 pub mod progress;
 pub mod reference;
 pub mod storage;
+pub mod registries;
