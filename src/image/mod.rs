@@ -1,3 +1,4 @@
 //! Images in and out: registries, archives and the store meet here. Knows no containers.
 
 pub mod format;
+pub mod index;

@@ -96,8 +96,7 @@ pub fn receive_with_fds(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usi
     let mut space = nix::cmsg_space!([i32; 8]);
     let mut slices = [IoSliceMut::new(buffer)];
     let socket = socket.as_fd().as_raw_fd();
-    let message =
-        nix::sys::socket::recvmsg::<()>(socket, &mut slices, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    let message = nix::sys::socket::recvmsg::<()>(socket, &mut slices, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
     let mut fds = Vec::new();
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(numbers) = control {

@@ -43,14 +43,7 @@ impl AsFd for Source<'_> {
 impl<'a> Role<'a> {
     /// A role in a session of its own, with nothing but `/dev/null`. `title` is only for people who read `ps`.
     pub fn new(name: &'a str, title: &'a str) -> Self {
-        Role {
-            name,
-            title,
-            descriptors: Vec::new(),
-            standard: [None; 3],
-            environment: Vec::new(),
-            new_session: true,
-        }
+        Role { name, title, descriptors: Vec::new(), standard: [None; 3], environment: Vec::new(), new_session: true }
     }
 
     /// Hands it `bytes` as the sealed descriptor `config`: see [`Inherited::config`].

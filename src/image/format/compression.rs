@@ -2,7 +2,7 @@
 
 use crate::fault::Fault;
 use anyhow::{Context as _, Result};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 
 /// How a stream is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +50,6 @@ pub fn decompress<'a>(input: impl Read + Send + 'a) -> Result<(Compression, Box<
             Compression::Zstd => Box::new(zstd::Decoder::with_buffer(whole)?),
         },
     ))
-}
-
-/// The first bytes of a buffered reader, without taking them: as many as there are, up to `wanted`.
-pub fn peek(input: &mut impl BufRead, wanted: usize) -> io::Result<&[u8]> {
-    let bytes = input.fill_buf()?;
-    Ok(&bytes[..bytes.len().min(wanted)])
 }
 
 #[cfg(test)]

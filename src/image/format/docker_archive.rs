@@ -6,13 +6,15 @@
 use super::tarball;
 use crate::fault::Fault;
 use crate::model::digest::Digest;
-use crate::model::manifest::{DOCKER_CONFIG, DOCKER_MANIFEST, Descriptor, Manifest};
+use crate::model::manifest::{DOCKER_CONFIG, DOCKER_MANIFEST};
 use crate::model::reference::Reference;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Where the list of images stands in the archive.
 pub const MANIFEST: &str = "manifest.json";
+/// Docker's media type of a layer.
+pub const LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
 /// One image of `manifest.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,33 +83,30 @@ pub fn claimed_digest(path: &str) -> Option<Digest> {
     format!("sha256:{hex}").parse().ok()
 }
 
-/// The manifest of an image that came without one, over its uncompressed layers: the same bytes every time, and the
-/// ones that other tools make up for such images.
+/// The manifest of an image that came without one, over its uncompressed layers: the same bytes every time, and those
+/// that podman makes up for such images (the media type says gzip although nothing is compressed), so that one archive
+/// has one digest everywhere.
 pub fn make_manifest(config: &[u8], layers: &[(Digest, u64)]) -> Vec<u8> {
-    let manifest = Manifest {
-        schema_version: 2,
-        media_type: Some(DOCKER_MANIFEST.into()),
-        config: Descriptor {
-            media_type: DOCKER_CONFIG.into(),
-            digest: Digest::of(config),
-            size: config.len() as u64,
-            platform: None,
-            annotations: BTreeMap::new(),
-        },
-        layers: layers
-            .iter()
-            .map(|(digest, size)| Descriptor {
-                media_type: "application/vnd.docker.image.rootfs.diff.tar".into(),
-                digest: digest.clone(),
-                size: *size,
-                platform: None,
-                annotations: BTreeMap::new(),
-            })
-            .collect(),
-        annotations: BTreeMap::new(),
-    };
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Part<'a> {
+        media_type: &'a str,
+        size: u64,
+        digest: &'a Digest,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Whole<'a> {
+        schema_version: u32,
+        media_type: &'a str,
+        config: Part<'a>,
+        layers: Vec<Part<'a>>,
+    }
+    let id = Digest::of(config);
+    let layers = layers.iter().map(|(digest, size)| Part { media_type: LAYER, size: *size, digest }).collect();
+    let config = Part { media_type: DOCKER_CONFIG, size: config.len() as u64, digest: &id };
     // Strings and numbers only: it always serializes.
-    serde_json::to_vec(&manifest).unwrap_or_default()
+    serde_json::to_vec(&Whole { schema_version: 2, media_type: DOCKER_MANIFEST, config, layers }).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -125,6 +124,14 @@ mod tests {
         }
         let deep = "[".repeat(100_000);
         assert!(parse(deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn the_made_up_manifest_is_podmans() {
+        let digest = |byte: &str| format!("sha256:{}", byte.repeat(32)).parse::<Digest>().unwrap();
+        let text = String::from_utf8(make_manifest(b"{}", &[(digest("ab"), 7)])).unwrap();
+        let wanted = r#"{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":{"mediaType":"application/vnd.docker.container.image.v1+json","size":2,"digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},"layers":[{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","size":7,"digest":"sha256:abababababababababababababababababababababababababababababababab"}]}"#;
+        assert_eq!(text, wanted);
     }
 
     #[test]

@@ -3,5 +3,7 @@
 
 pub mod compression;
 pub mod docker_archive;
+pub mod load;
 pub mod oci_layout;
+pub mod source;
 pub mod tarball;
