@@ -2,5 +2,6 @@
 
 pub mod fd;
 pub mod lock;
+pub mod path;
 pub mod spawn;
 pub mod user;
