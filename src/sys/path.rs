@@ -203,7 +203,7 @@ impl Root {
         }
         let mut todo: Vec<OsString> = components(path);
         todo.reverse();
-        let mut done = PathBuf::new();
+        let mut done = PathBuf::from("/");
         let mut links = 0;
         while let Some(name) = todo.pop() {
             let next = done.join(&name);
@@ -228,7 +228,7 @@ impl Root {
                         return Err(io::Error::from_raw_os_error(libc::ELOOP));
                     }
                     if target.is_absolute() {
-                        done = PathBuf::new();
+                        done = PathBuf::from("/");
                     }
                     todo.extend(components(&target).into_iter().rev());
                 }
