@@ -1,0 +1,18 @@
+//! `container inspect`
+
+use crate::engine::Engine;
+use crate::fault::Fault;
+use anyhow::Result;
+
+/// Display the configuration of a container
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Containers, by name or ID
+    #[arg(value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(_args: &Args, _engine: &Engine) -> Result<()> {
+    Err(Fault::unsupported("container inspect: not built yet").into())
+}

@@ -1,0 +1,46 @@
+//! `unpause`
+
+use crate::cli::flags::selection::Wanted;
+use crate::cli::output;
+use crate::engine::Engine;
+use crate::engine::container;
+use anyhow::Result;
+use std::path::PathBuf;
+
+/// Unpause the processes in one or more containers
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Containers, by name or ID
+    #[arg(value_name = "CONTAINER")]
+    containers: Vec<String>,
+    /// Unpause all paused containers
+    #[arg(short, long)]
+    all: bool,
+    /// Read the container ID from a file (may be given several times)
+    #[arg(long = "cidfile", value_name = "FILE")]
+    id_files: Vec<PathBuf>,
+    /// Only containers that match: key=value
+    #[arg(short, long = "filter", value_name = "FILTER")]
+    filters: Vec<String>,
+    /// Act on the container that was created last
+    #[arg(short, long)]
+    latest: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, engine: &Engine) -> Result<()> {
+    let wanted = Wanted {
+        names: &args.containers,
+        all: args.all,
+        latest: args.latest,
+        id_files: &args.id_files,
+        filters: &args.filters,
+        ignore: false,
+        running: false,
+    };
+    let mut selection = wanted.selection("you must provide at least one name or id")?;
+    if args.all {
+        selection.filters.push(("status".into(), "paused".into()));
+    }
+    output::each_selected(engine, &selection, |id| container::unpause(engine, id))
+}

@@ -1,0 +1,312 @@
+//! What goes wrong, in the words of the program we were called as. Everything else speaks podman's.
+
+use super::command::context;
+use super::globals::flag_of;
+use crate::config::Program;
+use crate::fault::{Fault, Kind};
+use anyhow::Error;
+use clap::error::{ContextKind, ErrorKind};
+use std::any::TypeId;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{IsTerminal as _, Write as _};
+
+/// A command line that can't be understood: an error, and where to read on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// Without `Error: `.
+    pub what: String,
+    /// The line after it; empty: none.
+    pub see: String,
+    /// 125; docker leaves with 1 after an unknown command.
+    pub code: u8,
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// `podman ps`, `docker`: the words that were typed.
+pub fn full(program: Program, path: &str) -> String {
+    if path.is_empty() { program.name().to_string() } else { format!("{} {path}", program.name()) }
+}
+
+/// A word that is no command.
+pub fn unknown_command(program: Program, path: &str, word: &str) -> Usage {
+    let parent = full(program, path);
+    match program {
+        Program::Docker => Usage {
+            what: format!("docker: unknown command: {parent} {word}"),
+            see: format!("\nRun '{parent} --help' for more information"),
+            code: 1,
+        },
+        _ => Usage {
+            what: format!("unrecognized command `{parent} {word}`"),
+            see: format!("Try '{parent} --help' for more information"),
+            code: 125,
+        },
+    }
+}
+
+/// A group's name alone.
+pub fn missing_command(program: Program, path: &str) -> Usage {
+    let parent = full(program, path);
+    Usage {
+        what: format!("missing command '{parent} COMMAND'"),
+        see: format!("Try '{parent} --help' for more information"),
+        code: 125,
+    }
+}
+
+impl Usage {
+    /// Nothing to add where to read on.
+    pub fn new(what: impl Into<String>) -> Self {
+        Usage { what: what.into(), see: String::new(), code: 125 }
+    }
+
+    fn see(program: Program, path: &str) -> String {
+        match program {
+            Program::Docker => format!("\nRun '{} --help' for more information", full(program, path)),
+            _ => format!("See '{} --help'", full(program, path)),
+        }
+    }
+
+    /// Too few or too many arguments, in cobra's words or docker's.
+    pub fn wrong_number(program: Program, path: &str, least: usize, most: Option<usize>, given: usize) -> Self {
+        let name = full(program, path);
+        let what = match (program, least, most) {
+            (Program::Docker, 0, Some(0)) => format!("\"{name}\" accepts no arguments"),
+            (Program::Docker, least, most) => {
+                let number = match most {
+                    None => format!("at least {least}"),
+                    Some(most) if most == least => least.to_string(),
+                    Some(most) if least == 0 => format!("at most {most}"),
+                    Some(most) => format!("at least {least} and at most {most}"),
+                };
+                let several = if most.unwrap_or(least) == 1 { "" } else { "s" };
+                format!("\"{name}\" requires {number} argument{several}.")
+            }
+            (_, 0, Some(0)) => format!("`{name}` takes no arguments"),
+            (_, least, None) => format!("requires at least {least} arg(s), only received {given}"),
+            (_, least, Some(most)) if least == most => format!("accepts {least} arg(s), received {given}"),
+            (_, 0, Some(most)) => format!("accepts at most {most} arg(s), received {given}"),
+            (_, least, Some(most)) => format!("accepts between {least} and {most} arg(s), received {given}"),
+        };
+        match program {
+            Program::Docker => Usage { what, see: format!("See '{name} --help'."), code: 1 },
+            _ => Usage { what, see: String::new(), code: 125 },
+        }
+    }
+
+    /// clap's complaint in pflag's words.
+    pub fn from_clap(
+        program: Program,
+        path: &str,
+        error: &clap::Error,
+        command: &clap::Command,
+        words: &[OsString],
+    ) -> Self {
+        let value = context(error, ContextKind::InvalidValue);
+        let what = match error.kind() {
+            ErrorKind::UnknownArgument => unknown_flag(&context(error, ContextKind::InvalidArg), words),
+            // An option at the end of the line, without its value.
+            ErrorKind::InvalidValue | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues if value.is_empty() => {
+                needs_argument(&flag_of(error), command, words)
+            }
+            ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+                let arg = named(&flag_of(error), command);
+                let kind = arg.map(|arg| arg.get_value_parser().type_id());
+                let is = |id: TypeId| kind.as_ref().is_some_and(|kind| *kind == id);
+                let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+                let why = if is(TypeId::of::<bool>()) {
+                    format!("strconv.ParseBool: parsing \"{value}\": invalid syntax")
+                } else if [TypeId::of::<u16>(), TypeId::of::<u32>(), TypeId::of::<u64>()].into_iter().any(is) {
+                    format!("strconv.ParseUint: parsing \"{value}\": {}", number_fault(&cause))
+                } else if [TypeId::of::<i32>(), TypeId::of::<i64>()].into_iter().any(is) {
+                    format!("strconv.ParseInt: parsing \"{value}\": {}", number_fault(&cause))
+                } else if cause.is_empty() {
+                    let valid = context(error, ContextKind::ValidValue).replace(' ', ", ");
+                    format!("must be one of: {valid}")
+                } else {
+                    cause
+                };
+                format!("invalid argument \"{value}\" for \"{}\" flag: {why}", both_names(arg, &flag_of(error)))
+            }
+            ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8".to_string(),
+            _ => {
+                let text = error.to_string();
+                let first = text.lines().next().unwrap_or_default();
+                first.strip_prefix("error: ").unwrap_or(first).to_string()
+            }
+        };
+        Usage { what, see: Usage::see(program, path), code: 125 }
+    }
+}
+
+fn number_fault(cause: &str) -> &'static str {
+    // clap's own words for a number that does not fit: `300 is not in 0..=255`, `number too large to fit …`.
+    if cause.contains("is not in") || cause.contains("too large") || cause.contains("too small") {
+        "value out of range"
+    } else {
+        "invalid syntax"
+    }
+}
+
+fn unknown_flag(flag: &str, words: &[OsString]) -> String {
+    match flag.strip_prefix("--") {
+        Some(name) => format!("unknown flag: --{}", name.split('=').next().unwrap_or(name)),
+        None => {
+            let letter = flag.trim_start_matches('-');
+            // pflag also says in which word it was: `-aQx`.
+            let word = words
+                .iter()
+                .filter_map(|word| word.to_str())
+                .find(|word| word.starts_with('-') && !word.starts_with("--") && word.contains(letter))
+                .unwrap_or(flag);
+            format!("unknown shorthand flag: '{letter}' in {word}")
+        }
+    }
+}
+
+fn needs_argument(flag: &str, command: &clap::Command, words: &[OsString]) -> String {
+    let last = words.last().and_then(|word| word.to_str()).unwrap_or_default();
+    let short = named(flag, command).and_then(clap::Arg::get_short);
+    match short {
+        Some(letter) if !last.starts_with("--") && last.ends_with(letter) => {
+            format!("flag needs an argument: '{letter}' in {last}")
+        }
+        _ => format!("flag needs an argument: {flag}"),
+    }
+}
+
+fn named<'a>(flag: &str, command: &'a clap::Command) -> Option<&'a clap::Arg> {
+    command.get_arguments().find(|arg| match flag.strip_prefix("--") {
+        Some(long) => arg.get_long() == Some(long),
+        None => arg.get_short().is_some_and(|short| flag.trim_start_matches('-') == short.to_string()),
+    })
+}
+
+/// `-a, --all`, as pflag names a flag.
+fn both_names(arg: Option<&clap::Arg>, flag: &str) -> String {
+    match arg.map(|arg| (arg.get_short(), arg.get_long())) {
+        Some((Some(short), Some(long))) => format!("-{short}, --{long}"),
+        Some((None, Some(long))) => format!("--{long}"),
+        _ => flag.to_string(),
+    }
+}
+
+/// Prints what went wrong and returns the exit code.
+pub fn report(program: Program, path: &str, error: &Error) -> u8 {
+    let mut stderr = std::io::stderr().lock();
+    if is_broken_pipe(error) {
+        // Whoever read our output has seen enough.
+        return 141;
+    }
+    if let Some(usage) = error.downcast_ref::<Usage>() {
+        let lead = if program == Program::Docker { "" } else { "Error: " };
+        let _ = writeln!(stderr, "{lead}{}", usage.what);
+        if !usage.see.is_empty() {
+            let _ = writeln!(stderr, "{}", usage.see);
+        }
+        return usage.code;
+    }
+    let code = exit_code(program, path, error);
+    let text = words(error);
+    if !text.is_empty() {
+        let text = in_words_of(program, path, Fault::kind_of(error), &text);
+        let _ = writeln!(stderr, "{}", super::output::one_line(&text));
+        if let Some(hint) = Fault::of(error).and_then(|fault| fault.hint.as_ref()).filter(|_| stderr.is_terminal()) {
+            let _ = writeln!(stderr, "Hint: {hint}");
+        }
+    }
+    code
+}
+
+/// One error among several, as a line.
+pub fn line(program: Program, error: &Error) -> String {
+    super::output::one_line(&in_words_of(program, "", Fault::kind_of(error), &words(error)))
+}
+
+/// The chain of causes as one line, each said once; empty when there is nothing to say.
+pub fn words(error: &Error) -> String {
+    if matches!(Fault::of(error), Some(Fault { kind: Kind::Exit(_), .. })) {
+        return String::new();
+    }
+    if let Some(error) = error.downcast_ref::<clap::Error>() {
+        let text = error.to_string();
+        return text.trim_start_matches("error: ").trim_end().to_string();
+    }
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.ends_with(&cause) || cause.is_empty() {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
+}
+
+fn is_broken_pipe(error: &Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<super::output::Closed>()).next().is_some()
+}
+
+/// podman leaves with 125; docker with 1, and 125 only from `run` and `create`.
+fn exit_code(program: Program, path: &str, error: &Error) -> u8 {
+    let kind = Fault::kind_of(error);
+    let command = path.rsplit(' ').next().unwrap_or(path);
+    match (program, kind) {
+        (_, Kind::Exit(code)) => code,
+        (Program::Docker, Kind::NotExecutable | Kind::CommandNotFound) => kind.exit_code(),
+        (Program::Docker, _) if !matches!(command, "run" | "create") => 1,
+        _ => kind.exit_code(),
+    }
+}
+
+/// The whole line: `Error: …`, or docker's.
+fn in_words_of(program: Program, path: &str, kind: Kind, text: &str) -> String {
+    if program != Program::Docker {
+        return format!("Error: {text}");
+    }
+    let lead = if matches!(path.rsplit(' ').next(), Some("run" | "create")) { "docker: " } else { "" };
+    match kind {
+        Kind::Invalid => format!("{lead}{text}"),
+        _ => format!("{lead}Error response from daemon: {}", as_docker_says(text)),
+    }
+}
+
+/// podman's sentence → docker's, where scripts match on them.
+pub fn as_docker_says(text: &str) -> String {
+    if let Some(name) = between(text, "no container with name or ID \"", "\" found: no such container") {
+        return format!("No such container: {name}");
+    }
+    if let Some(name) = text.strip_suffix(": image not known") {
+        return format!("No such image: {name}");
+    }
+    if let Some((name, id)) = between(text, "the container name \"", "\" is already in use by ")
+        .and_then(|name| Some((name, text.split(" is already in use by ").nth(1)?.split(['.', ' ']).next()?)))
+    {
+        let id = id.trim_matches('"');
+        return format!(
+            "Conflict. The container name \"/{name}\" is already in use by container \"{id}\". You have to remove (or rename) that container to be able to reuse that name."
+        );
+    }
+    if let Some(id) = between(text, "cannot remove container ", " as it is running") {
+        return format!(
+            "cannot remove container \"{id}\": container is running: stop the container before removing or force remove"
+        );
+    }
+    text.to_string()
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    Some(rest.split_once(after)?.0)
+}

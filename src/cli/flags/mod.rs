@@ -1,0 +1,3 @@
+//! Groups of flags that several commands share.
+
+pub mod selection;

@@ -1,0 +1,18 @@
+//! `rmi`
+
+use crate::engine::Engine;
+use crate::fault::Fault;
+use anyhow::Result;
+
+/// Remove one or more images from local storage
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Images
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(_args: &Args, _engine: &Engine) -> Result<()> {
+    Err(Fault::unsupported("rmi: not built yet").into())
+}

@@ -1,0 +1,18 @@
+//! `save`
+
+use crate::engine::Engine;
+use crate::fault::Fault;
+use anyhow::Result;
+
+/// Save image(s) to an archive
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Images
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(_args: &Args, _engine: &Engine) -> Result<()> {
+    Err(Fault::unsupported("save: not built yet").into())
+}

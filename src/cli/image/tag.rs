@@ -1,0 +1,18 @@
+//! `tag`
+
+use crate::engine::Engine;
+use crate::fault::Fault;
+use anyhow::Result;
+
+/// Add an additional name to a local image
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Images
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(_args: &Args, _engine: &Engine) -> Result<()> {
+    Err(Fault::unsupported("tag: not built yet").into())
+}

@@ -1,0 +1,18 @@
+//! `logout`
+
+use crate::config::Config;
+use crate::fault::Fault;
+use anyhow::Result;
+
+/// Log out of a container registry
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The registry
+    #[arg(value_name = "REGISTRY")]
+    registry: Option<String>,
+}
+
+/// Runs the command.
+pub fn run(_args: &Args, _config: &Config) -> Result<()> {
+    Err(Fault::unsupported("logout: not built yet").into())
+}

@@ -1,0 +1,95 @@
+//! What commands print: lines, tables, templates, JSON. Nothing else writes to standard output.
+
+mod table;
+
+pub use table::{Table, align};
+
+use crate::config::Program;
+use crate::engine::Engine;
+use crate::engine::container::Selection;
+use crate::model::id::ContainerId;
+use anyhow::{Error, Result};
+use std::fmt;
+use std::io::Write as _;
+
+/// Standard output is gone: whoever read it has seen enough.
+#[derive(Debug)]
+pub struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("standard output is closed")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+/// Writes `text` as it is.
+pub fn text(text: impl AsRef<[u8]>) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Error::new(Closed),
+        _ => Error::new(error).context("standard output"),
+    })
+}
+
+/// Writes `text` and a newline.
+pub fn line(text: impl fmt::Display) -> Result<()> {
+    self::text(format!("{text}\n"))
+}
+
+/// Writes one line to standard error.
+pub fn note(text: impl fmt::Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Tries every name, prints the ones that worked as they were typed, and fails if any did not. Like podman, all
+/// failures but the last are printed here; the last is the result.
+pub fn each<N: AsRef<str>>(program: Program, names: &[N], mut act: impl FnMut(&str) -> Result<()>) -> Result<()> {
+    let mut last: Option<Error> = None;
+    for name in names {
+        match act(name.as_ref()) {
+            Ok(()) => line(printable(name.as_ref()))?,
+            Err(error) => {
+                if let Some(previous) = last.replace(error) {
+                    note(super::error::line(program, &previous));
+                }
+            }
+        }
+    }
+    last.map_or(Ok(()), Err)
+}
+
+/// `text` without control characters, so that a hostile name can't drive the terminal.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same for messages: newlines become spaces.
+pub fn one_line(text: &str) -> String {
+    text.trim_end()
+        .chars()
+        .map(|c| if c == '\n' || c == '\t' { ' ' } else { c })
+        .collect::<String>()
+        .replace(|c: char| c.is_control(), "\u{fffd}")
+}
+
+/// The same over containers that flags selected.
+pub fn each_selected(
+    engine: &Engine,
+    selection: &Selection,
+    mut act: impl FnMut(&ContainerId) -> Result<()>,
+) -> Result<()> {
+    let mut last: Option<Error> = None;
+    for (name, found) in crate::engine::container::select(engine, selection)? {
+        match found.and_then(|id| act(&id)) {
+            Ok(()) => line(printable(&name))?,
+            Err(error) => {
+                if let Some(previous) = last.replace(error) {
+                    note(super::error::line(engine.config.program, &previous));
+                }
+            }
+        }
+    }
+    last.map_or(Ok(()), Err)
+}

@@ -1,0 +1,5 @@
+//! What commands do with the terminal: relaying a container's streams, showing progress, asking.
+
+pub mod attach;
+pub mod progress;
+pub mod prompt;
