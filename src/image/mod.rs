@@ -1,4 +1,7 @@
 //! Images in and out: registries, archives and the store meet here. Knows no containers.
 
 pub mod format;
+pub mod history;
 pub mod index;
+pub mod remove;
+pub mod tag;

@@ -111,10 +111,7 @@ impl Entry {
             let text = String::from_utf8(bytes).ok()?;
             let (user, password) = text.split_once(':')?;
             // Old docker clients padded the password with NUL.
-            return Some(Credentials::Basic {
-                user: user.into(),
-                password: password.trim_end_matches('\0').into(),
-            });
+            return Some(Credentials::Basic { user: user.into(), password: password.trim_end_matches('\0').into() });
         }
         let text = |name: &str| self.rest.get(name).and_then(|value| value.as_str()).filter(|text| !text.is_empty());
         Some(Credentials::Basic { user: text("username")?.into(), password: text("password")?.into() })

@@ -18,6 +18,6 @@ pub mod name;
 pub mod platform;
 pub mod progress;
 pub mod reference;
+pub mod registries;
 pub mod size;
 pub mod storage;
-pub mod registries;

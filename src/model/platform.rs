@@ -15,3 +15,18 @@ pub struct Platform {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
 }
+
+impl Platform {
+    /// What this program was built for: `linux` and its architecture in Go's names.
+    pub fn own() -> Platform {
+        let architecture = match () {
+            () if cfg!(target_arch = "x86_64") => "amd64",
+            () if cfg!(target_arch = "aarch64") => "arm64",
+            () if cfg!(target_arch = "riscv64") => "riscv64",
+            () if cfg!(target_arch = "s390x") => "s390x",
+            () if cfg!(target_arch = "powerpc64") => "ppc64le",
+            () => "unknown",
+        };
+        Platform { os: "linux".into(), architecture: architecture.into(), variant: None }
+    }
+}

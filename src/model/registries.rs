@@ -91,10 +91,7 @@ impl Registries {
             return Ok(vec![Source { reference: reference.clone(), insecure: loopback, mirror: false }]);
         };
         if rule.blocked {
-            return Err(Fault::new(
-                Kind::Denied,
-                format!("registry {} is blocked in registries.conf", rule.prefix),
-            ));
+            return Err(Fault::new(Kind::Denied, format!("registry {} is blocked in registries.conf", rule.prefix)));
         }
         let full = reference.to_string();
         let rest = &full[matched.len()..];
@@ -132,7 +129,8 @@ impl Registries {
 /// How much of `full` the prefix covers, when it does.
 fn matched(prefix: &str, full: &str, reference: &Reference) -> Option<String> {
     if let Some(suffix) = prefix.strip_prefix('*') {
-        let fits = suffix.starts_with('.') && reference.domain.ends_with(suffix) && reference.domain.len() > suffix.len();
+        let fits =
+            suffix.starts_with('.') && reference.domain.ends_with(suffix) && reference.domain.len() > suffix.len();
         return fits.then(|| reference.domain.clone());
     }
     let rest = full.strip_prefix(prefix)?;
@@ -174,9 +172,7 @@ mod tests {
 
     fn places(registries: &Registries, text: &str) -> Vec<String> {
         let reference: Reference = text.parse().unwrap();
-        let show = |source: Source| {
-            format!("{}{}", source.reference, if source.insecure { " insecure" } else { "" })
-        };
+        let show = |source: Source| format!("{}{}", source.reference, if source.insecure { " insecure" } else { "" });
         registries.sources(&reference).unwrap().into_iter().map(show).collect()
     }
 
@@ -215,7 +211,10 @@ mod tests {
             ..Registries::default()
         };
         assert_eq!(places(&registries, "alpine"), ["mirror.local:5000/hub/library/alpine insecure"]);
-        assert_eq!(places(&registries, "example.com/team/app:1"), ["one.test/app:1 insecure", "example.com/team/app:1"]);
+        assert_eq!(
+            places(&registries, "example.com/team/app:1"),
+            ["one.test/app:1 insecure", "example.com/team/app:1"]
+        );
         assert_eq!(places(&registries, "example.com/teamster"), ["example.com/teamster"]);
         assert_eq!(places(&registries, "a.corp.test/x:1"), ["inner.test/x:1"]);
         assert_eq!(places(&registries, "plain.test:5000/x"), ["plain.test:5000/x insecure"]);

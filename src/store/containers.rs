@@ -209,9 +209,8 @@ impl Store {
 
     /// By exact name, exact id or the unique beginning of an id.
     pub fn find_container(&self, name_or_id: &str) -> Result<Container> {
-        let unknown = || {
-            Fault::not_found(format!("no container with name or ID {name_or_id:?} found: no such container"))
-        };
+        let unknown =
+            || Fault::not_found(format!("no container with name or ID {name_or_id:?} found: no such container"));
         // Docker's API shows names with a slash in front, and people copy them.
         let text = name_or_id.strip_prefix('/').unwrap_or(name_or_id);
         if let Ok(name) = text.parse::<Name>()
@@ -253,7 +252,9 @@ impl Store {
         let hold = self.hold()?;
         for diff_id in &record.layers {
             if !self.layout.layer(diff_id).is_dir() {
-                return Err(Fault::not_found(format!("layer {diff_id}: it was removed meanwhile: image not known")).into());
+                return Err(
+                    Fault::not_found(format!("layer {diff_id}: it was removed meanwhile: image not known")).into()
+                );
             }
         }
         let lock = loop {
