@@ -13,6 +13,7 @@
 //!   6  cli                   arguments and terminal: one file per command
 //!   4  engine                what the product does: every verb once
 //!   3  image   monitor       images in and out · one small process per container
+//!      rootless              joining the user's namespace, before anything else
 //!   2  config  store  registry  runtime
 //!   1  sys     model         the kernel as safe Rust · the words
 //!   0  fault   undo   trip
@@ -49,6 +50,7 @@ pub mod sys;
 
 pub mod config;
 pub mod registry;
+pub mod rootless;
 pub mod runtime;
 pub mod store;
 

@@ -56,6 +56,9 @@ pub struct Caller {
     pub name: Option<String>,
     /// HOME, else from /etc/passwd.
     pub home: Option<PathBuf>,
+    /// XDG_RUNTIME_DIR, or else /run/user/UID, whichever is there and the caller's own: the same store under cron, `su`
+    /// and `env -i`.
+    pub runtime_dir: Option<PathBuf>,
 }
 
 impl Caller {
@@ -75,7 +78,17 @@ impl Caller {
         }
         let owns_system =
             uid == 0 && (!in_user_namespace || nix::unistd::access("/var/lib", nix::unistd::AccessFlags::W_OK).is_ok());
-        Caller { uid, gid, in_user_namespace, owns_system, name, home }
+        let own_dir = |path: &PathBuf| {
+            use std::os::unix::fs::MetadataExt;
+            std::fs::metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == uid)
+        };
+        let runtime_dir = if owns_system {
+            None
+        } else {
+            let usual = PathBuf::from(format!("/run/user/{uid}"));
+            environment.path("XDG_RUNTIME_DIR").filter(own_dir).or(Some(usual).filter(own_dir))
+        };
+        Caller { runtime_dir, uid, gid, in_user_namespace, owns_system, name, home }
     }
 }
 

@@ -19,7 +19,7 @@ pub fn resolve(globals: &Globals, environment: Environment, caller: Caller, file
     let user_run = if caller.owns_system {
         PathBuf::from("/run/barge")
     } else {
-        match environment.path("XDG_RUNTIME_DIR") {
+        match &caller.runtime_dir {
             Some(dir) => dir.join("barge"),
             None => PathBuf::from(format!("/tmp/barge-{}", caller.uid)),
         }

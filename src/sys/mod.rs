@@ -1,6 +1,7 @@
 //! The kernel as safe Rust: the only `unsafe` of the program. Thin, one file per man page family, no policy.
 
 pub mod fd;
+pub mod idmap;
 pub mod lock;
 pub mod path;
 pub mod spawn;

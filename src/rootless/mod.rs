@@ -1,0 +1,104 @@
+//! Rootless without set-up: every command of an ordinary user joins that user's one user namespace, first thing.
+//!
+//! In it the user is root and owns the ranges of `/etc/subuid` and `/etc/subgid` ([`map`]); without ranges it is root and
+//! nobody else. The two setuid helpers that write the maps cost tens of milliseconds, so the namespace is made once
+//! and then kept by a tiny process, the [`keeper`] (role `@userns`), while a container lives and ten seconds after the
+//! last command. It is found through a [`record`] in the user's run directory. All of it may be killed, emptied or
+//! garbled at any time: the next command finds the namespace through any monitor that lives in it, or makes another.
+
+mod directory;
+mod explain;
+pub mod keeper;
+mod map;
+mod record;
+
+pub use directory::make_private;
+pub use map::Shortage;
+
+use crate::config::Config;
+use crate::fault::{Fault, Kind};
+use crate::sys::idmap;
+use crate::sys::lock::FileLock;
+use anyhow::{Context, Result};
+use map::Plan;
+use record::Record;
+use std::path::Path;
+
+/// Whether a command of this caller has to [`enter`] before it touches the store.
+pub fn needed(config: &Config) -> bool {
+    config.uid != 0
+}
+
+/// Joins the user's namespace, or makes it. To be called before any thread is started and before the store is opened;
+/// afterwards this process is root of that namespace. Returns a line to show on a terminal, when there is something
+/// the user should know and has not been told since the namespace was made.
+pub fn enter(config: &Config) -> Result<Option<String>> {
+    make_private(&config.user_run, config.uid)?;
+    let stamp = map::stamp();
+    if let Some(record) = Record::read(&config.user_run) {
+        if record.stamp == stamp && record.join(config).is_ok() {
+            return Ok(None);
+        }
+    }
+    let _lock = FileLock::exclusive(&config.user_run.join("userns.lock"))
+        .with_context(|| format!("locking {}", config.user_run.display()))?;
+    enter_locked(config, &stamp)
+}
+
+/// One command at a time comes here: the namespace is not there, its keeper is gone, or the ranges have changed.
+fn enter_locked(config: &Config, stamp: &str) -> Result<Option<String>> {
+    let plan = Plan::for_user(config);
+    let record = Record::read(&config.user_run);
+    if let Some(record) = &record {
+        // Somebody else was faster, or only the stamp is old.
+        if keeps(record.pid, &plan) && record.join(config).is_ok() {
+            return Record { stamp: stamp.to_string(), ..record.clone() }.write(&config.user_run).map(|()| None);
+        }
+    }
+    // Where containers live, theirs is the namespace, whatever the ranges say by now.
+    let residents = keeper::residents(config, record.map(|record| record.inode));
+    let inhabited = residents.iter().any(|resident| !resident.is_keeper);
+    for resident in residents {
+        if !inhabited && !keeps(resident.pid, &plan) {
+            resident.end();
+        } else if resident.join(config.uid).is_ok() {
+            let keeper = if resident.is_keeper {
+                resident.record(stamp)?
+            } else {
+                keeper::start_inside(config)?.record(stamp)?
+            };
+            return keeper.write(&config.user_run).map(|()| None);
+        }
+    }
+    let (keeper, shortage) = keeper::start(config, &plan)?;
+    let record = keeper.record(stamp)?;
+    record.write(&config.user_run)?;
+    record.join(config).context("joining the user namespace that was just made")?;
+    Ok(shortage.map(|shortage| shortage.line(config)))
+}
+
+/// Whether a process lives under the map that we would make now.
+fn keeps(pid: i32, plan: &Plan) -> bool {
+    let lines = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).map(|text| idmap::parse_map(&text));
+    lines("uid_map").is_ok_and(|lines| lines == plan.uids) && lines("gid_map").is_ok_and(|lines| lines == plan.gids)
+}
+
+/// What stands in the way of a full map, if anything: for `info`, and for the hint of a failed chown.
+pub fn shortage(config: &Config) -> Option<Shortage> {
+    needed(config).then(|| Plan::for_user(config).shortage).flatten()
+}
+
+/// A file below the user's run directory must be ours to be believed.
+fn is_ours(path: &Path, uid: u32) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::symlink_metadata(path).is_ok_and(|meta| meta.uid() == uid && meta.is_file())
+}
+
+/// What could not be done, with the cause that the host's settings suggest.
+fn refused(what: &str, error: &std::io::Error) -> anyhow::Error {
+    let fault = Fault::new(Kind::Denied, format!("{what}: {}", explain::words(error)));
+    match explain::hint(error, &explain::Facts::read()) {
+        Some(hint) => fault.hint(hint).into(),
+        None => fault.into(),
+    }
+}
