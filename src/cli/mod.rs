@@ -56,6 +56,7 @@ pub static TREE: &[Command] = &[
     leaf!("tag", image::tag),
     leaf!("top", container::top),
     leaf!("unpause", container::unpause),
+    leaf!("untag", image::untag),
     light!("version", system::version),
     leaf!("wait", container::wait),
 ];
@@ -95,6 +96,7 @@ static IMAGE: &[Command] = &[
     leaf!("rm", ["remove"], image::rmi),
     leaf!("save", image::save),
     leaf!("tag", image::tag),
+    leaf!("untag", image::untag),
 ];
 
 static SYSTEM: &[Command] =

@@ -250,13 +250,7 @@ impl Root {
         let (new_parent, new_name) = self.parent(new.as_ref())?;
         // SAFETY: both names are NUL-terminated and only read.
         check(unsafe {
-            libc::linkat(
-                old_parent.fd.as_raw_fd(),
-                old_name.as_ptr(),
-                new_parent.fd.as_raw_fd(),
-                new_name.as_ptr(),
-                0,
-            )
+            libc::linkat(old_parent.fd.as_raw_fd(), old_name.as_ptr(), new_parent.fd.as_raw_fd(), new_name.as_ptr(), 0)
         })
     }
 

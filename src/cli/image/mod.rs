@@ -11,3 +11,4 @@ pub mod push;
 pub mod rmi;
 pub mod save;
 pub mod tag;
+pub mod untag;

@@ -1,18 +1,21 @@
 //! `tag`
 
 use crate::engine::Engine;
-use crate::fault::Fault;
+use crate::engine::image::tag;
 use anyhow::Result;
 
-/// Add an additional name to a local image
+/// Add further names to a local image
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Images
+    /// Image, by name or ID
     #[arg(required = true, value_name = "IMAGE")]
-    images: Vec<String>,
+    image: String,
+    /// Names to add
+    #[arg(required = true, value_name = "TARGET_NAME")]
+    names: Vec<String>,
 }
 
 /// Runs the command.
-pub fn run(_args: &Args, _engine: &Engine) -> Result<()> {
-    Err(Fault::unsupported("tag: not built yet").into())
+pub fn run(args: &Args, engine: &Engine) -> Result<()> {
+    tag::tag(engine, &args.image, &args.names)
 }

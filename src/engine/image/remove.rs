@@ -16,6 +16,8 @@ use anyhow::Result;
 pub struct RemoveOptions {
     /// Together with the containers that use it, and by id even when it has several names.
     pub force: bool,
+    /// By id even when it has several names.
+    pub all_names: bool,
 }
 
 /// What went.
@@ -59,7 +61,7 @@ pub fn remove(engine: &Engine, name: &str, options: &RemoveOptions) -> Result<Re
     let image = find::get(engine, name)?;
     let id = image.record.id.clone();
     let names: Vec<Reference> = engine.store.images()?.names_of(&id).into_iter().cloned().collect();
-    let removal = remove::plan(&id, &names, image.name.as_ref(), options.force)?;
+    let removal = remove::plan(&id, &names, image.name.as_ref(), options.force || options.all_names)?;
     if removal.delete {
         release(engine, name, &id, options.force)?;
     }
