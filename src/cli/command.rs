@@ -194,7 +194,11 @@ fn dispatch(program: Program, words: &[OsString], path: &mut String) -> Result<(
             let config = config::read(&flags.for_config(program)?)?;
             match run {
                 Run::Config(run) => run(&matches, &config),
-                Run::Engine(run) => run(&matches, &Engine::open(config)?),
+                Run::Engine(run) => {
+                    let engine = Engine::open(config)?;
+                    error::notice(engine.notice.as_deref());
+                    run(&matches, &engine)
+                }
             }
         }
     }

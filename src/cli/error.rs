@@ -270,6 +270,14 @@ fn exit_code(program: Program, path: &str, error: &Error) -> u8 {
     }
 }
 
+/// Something the user should know, for people only: scripts see an empty standard error on success.
+pub fn notice(line: Option<&str>) {
+    let mut stderr = std::io::stderr().lock();
+    if let Some(line) = line.filter(|_| stderr.is_terminal()) {
+        let _ = writeln!(stderr, "Note: {line}");
+    }
+}
+
 /// The whole line: `Error: …`, or docker's.
 fn in_words_of(program: Program, path: &str, kind: Kind, text: &str) -> String {
     if program != Program::Docker {

@@ -9,6 +9,12 @@ use std::path::{Component, Path, PathBuf};
 
 /// Puts together flags, environment and files.
 pub fn resolve(globals: &Globals, environment: Environment, caller: Caller, files: Files) -> Result<Config> {
+    if let Some(option) = globals.storage_opt.first() {
+        return Err(Fault::unsupported(format!("storage option `{option}`: no storage options are built")).into());
+    }
+    if let Some(dir) = globals.hooks_dir.first() {
+        return Err(Fault::unsupported(format!("hooks directory `{}`: OCI hooks are not built", dir.display())).into());
+    }
     let home = caller.home.clone().unwrap_or_else(|| PathBuf::from("/"));
     let rootless = caller.uid != 0 || caller.in_user_namespace;
     let default_root = if caller.owns_system {
@@ -49,7 +55,7 @@ pub fn resolve(globals: &Globals, environment: Environment, caller: Caller, file
         root,
         run,
         user_run,
-        tmp: environment.path("TMPDIR").unwrap_or_else(|| PathBuf::from("/var/tmp")),
+        tmp: globals.tmpdir.clone().or_else(|| environment.path("TMPDIR")).unwrap_or_else(|| PathBuf::from("/var/tmp")),
         driver,
         rootless,
         uid: caller.uid,

@@ -23,7 +23,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long it stays when nobody needs it.
 const IDLE: Duration = Duration::from_secs(10);
@@ -233,8 +233,10 @@ fn ready() -> io::Result<()> {
 
 /// Until ten seconds have passed in which no command came and nobody else lives here.
 fn stay(details: &Details) -> Result<()> {
+    let started = Instant::now();
     loop {
-        let idle = record::idle(&details.run, 0).unwrap_or(IDLE);
+        // The record may not be written yet, or may be gone: our own age counts too.
+        let idle = started.elapsed().min(record::idle(&details.run, 0).unwrap_or(IDLE));
         if idle < IDLE {
             std::thread::sleep(IDLE - idle);
             continue;

@@ -24,15 +24,18 @@ use map::Plan;
 use record::Record;
 use std::path::Path;
 
-/// Whether a command of this caller has to [`enter`] before it touches the store.
+/// Whether a command of this caller has to [`enter`] before it touches the store. Inside, everybody is root already.
 pub fn needed(config: &Config) -> bool {
-    config.uid != 0
+    config.uid != 0 && !nix::unistd::geteuid().is_root()
 }
 
 /// Joins the user's namespace, or makes it. To be called before any thread is started and before the store is opened;
 /// afterwards this process is root of that namespace. Returns a line to show on a terminal, when there is something
 /// the user should know and has not been told since the namespace was made.
 pub fn enter(config: &Config) -> Result<Option<String>> {
+    if !needed(config) {
+        return Ok(None);
+    }
     make_private(&config.user_run, config.uid)?;
     let stamp = map::stamp();
     if let Some(record) = Record::read(&config.user_run) {
@@ -74,7 +77,14 @@ fn enter_locked(config: &Config, stamp: &str) -> Result<Option<String>> {
     let record = keeper.record(stamp)?;
     record.write(&config.user_run)?;
     record.join(config).context("joining the user namespace that was just made")?;
-    Ok(shortage.map(|shortage| shortage.line(config)))
+    Ok(shortage.map(|shortage| shortage.line(config)).filter(|line| is_news(&config.user_run, line)))
+}
+
+/// Says everything once a boot (or login): the run directory remembers what was said.
+fn is_news(user_run: &Path, line: &str) -> bool {
+    let path = user_run.join("userns.told");
+    let told = std::fs::read_to_string(&path).is_ok_and(|told| told == line);
+    !told && std::fs::write(&path, line).is_ok()
 }
 
 /// Whether a process lives under the map that we would make now.
@@ -85,7 +95,7 @@ fn keeps(pid: i32, plan: &Plan) -> bool {
 
 /// What stands in the way of a full map, if anything: for `info`, and for the hint of a failed chown.
 pub fn shortage(config: &Config) -> Option<Shortage> {
-    needed(config).then(|| Plan::for_user(config).shortage).flatten()
+    (config.uid != 0).then(|| Plan::for_user(config).shortage).flatten()
 }
 
 /// A file below the user's run directory must be ours to be believed.

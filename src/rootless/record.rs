@@ -48,6 +48,10 @@ impl Record {
     pub(super) fn write(&self, user_run: &Path) -> Result<()> {
         let partial = user_run.join("userns.json.new");
         let text = serde_json::to_vec(self).context("writing the record of the user namespace")?;
+        if path(user_run).is_dir() {
+            std::fs::remove_dir_all(path(user_run))
+                .with_context(|| format!("removing {}", path(user_run).display()))?;
+        }
         std::fs::write(&partial, text)
             .and_then(|()| std::fs::rename(&partial, path(user_run)))
             .with_context(|| format!("writing {}", path(user_run).display()))
