@@ -1,6 +1,8 @@
 //! What a monitor is told: plain data, handed over as JSON in a sealed memory file.
 
 use crate::model::container::LogDriver;
+use crate::runtime::cgroup::Place;
+use crate::runtime::{Bundle, Join};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -12,7 +14,7 @@ pub struct MonitorConfig {
     /// Its name: the monitor's title in `ps`, and for log tags.
     pub name: String,
     /// What runs.
-    pub source: SpecSource,
+    pub source: Source,
     /// `-t`: one pty instead of three streams.
     pub terminal: bool,
     /// `-i`: standard input stays open (for whoever attaches); otherwise it is `/dev/null`.
@@ -37,34 +39,20 @@ pub struct MonitorConfig {
 
 /// A container's main process, or one more process in a running container.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum SpecSource {
+pub enum Source {
     /// A new container.
-    Container {
-        /// Its OCI config.
-        spec: Box<oci_spec::runtime::Spec>,
-        /// A `runtime::RootSource`.
-        root: serde_json::Value,
-    },
-    /// `exec`
-    Exec(Box<ExecConfig>),
+    Container(Box<Bundle>),
+    /// One more process in a running container: `exec`. It has no log and no FIFOs.
+    Exec(Box<Join>),
     /// A container whose monitor was killed: take over its output and wait for its end.
     Adopt {
         /// Its main process.
         pid: i32,
         /// When that was started, in the kernel's clock ticks: with the pid, its identity.
         start_time: u64,
+        /// Where it is counted.
+        cgroup: Option<Place>,
     },
-}
-
-/// One more process in a running container.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ExecConfig {
-    /// Its main process.
-    pub pid: i32,
-    /// When that was started, in the kernel's clock ticks: with the pid, its identity.
-    pub start_time: u64,
-    /// A `runtime::Exec`: the process and what of the container it joins.
-    pub request: serde_json::Value,
 }
 
 /// Where output is kept.

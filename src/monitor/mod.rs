@@ -22,11 +22,12 @@ pub mod client;
 mod config;
 mod exit;
 pub mod frame;
+pub mod log;
 pub mod paths;
 mod role;
 mod spawn;
 
-pub use config::{ExecConfig, LogConfig, MonitorConfig, Reap, SpecSource};
+pub use config::{LogConfig, MonitorConfig, Reap, Source};
 pub use exit::ExitRecord;
 pub use role::main;
 pub use spawn::{Descriptors, Handle, spawn};
