@@ -3,10 +3,11 @@
 //! Library code returns `anyhow::Result`; a [`Fault`] is placed where the cause is understood and found again with
 //! [`Fault::of`] at the edges (the CLI's exit code, later the API's status). Nothing here prints.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What sort of failure it is; decides the exit code and, for the API, the HTTP status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// The request makes no sense, whatever the state of the machine.
     Invalid,

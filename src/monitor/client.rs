@@ -1,15 +1,20 @@
 //! A client of a monitor: attaching to a container, or waiting for its end.
 
-use super::ExitRecord;
-use super::frame::Kind;
-use anyhow::Result;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use super::frame::{self, HEAD, Kind, MOST};
+use super::{ExitRecord, paths};
+use anyhow::{Context, Result, bail};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 /// One connection to a monitor. `cli::terminal::attach` relays between it and the user's terminal.
 #[derive(Debug)]
 pub struct Client {
-    socket: OwnedFd,
+    socket: UnixStream,
+    received: Vec<u8>,
+    parsed: usize,
 }
 
 /// What a client wants of a monitor.
@@ -23,27 +28,137 @@ pub struct Wants {
     pub cleaning: bool,
 }
 
+/// What a monitor says.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// Bytes of standard output, or of the terminal.
+    Stdout(&'a [u8]),
+    /// Bytes of standard error.
+    Stderr(&'a [u8]),
+    /// It has ended, and all output was told.
+    Exit(ExitRecord),
+}
+
 impl Client {
     /// A client that is attached before the container starts; the descriptor is for [`super::spawn`].
     pub fn pair(wants: Wants) -> Result<(Client, OwnedFd)> {
-        let _ = wants;
-        todo!()
+        let (ours, theirs) = crate::sys::fd::socketpair().context("making a socket pair")?;
+        let client = Client::new(ours);
+        client.hello(wants)?;
+        Ok((client, theirs))
     }
 
     /// Connects to the monitor of a running container; `None` when there is no monitor (any more).
     pub fn connect(run_dir: &Path, wants: Wants) -> Result<Option<Client>> {
-        let _ = (run_dir, wants);
-        todo!()
+        // A socket's path may have 107 bytes only; this one is short, wherever the run directory is.
+        let dir = File::open(run_dir).with_context(|| format!("opening {}", run_dir.display()))?;
+        let path = format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), paths::ATTACH);
+        let socket = match UnixStream::connect(path) {
+            Ok(socket) => socket,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error).with_context(|| format!("connecting to {}/attach", run_dir.display())),
+        };
+        let client = Client::new(socket.into());
+        match client.hello(wants) {
+            Ok(()) => Ok(Some(client)),
+            // It ended just now, and its exit record is in place.
+            Err(_) => Ok(None),
+        }
     }
 
-    /// Sends one frame.
+    fn new(socket: OwnedFd) -> Client {
+        Client { socket: socket.into(), received: Vec::new(), parsed: 0 }
+    }
+
+    fn hello(&self, wants: Wants) -> Result<()> {
+        let mut bits = 0;
+        for (wanted, bit) in [
+            (wants.output, frame::WANT_OUTPUT),
+            (wants.stdin, frame::WANT_STDIN),
+            (wants.cleaning, frame::WANT_CLEANING),
+        ] {
+            bits |= if wanted { bit } else { 0 };
+        }
+        self.send(Kind::Hello, &[bits])
+    }
+
+    /// Sends one frame of at most [`MOST`] bytes; waits while the monitor takes nothing.
     pub fn send(&self, kind: Kind, bytes: &[u8]) -> Result<()> {
-        let _ = (kind, bytes);
-        todo!()
+        let mut rest = self.try_send(kind, bytes)?;
+        while !rest.is_empty() {
+            crate::sys::poll::wait_for(&self.socket, crate::sys::poll::Interest::WRITE, None)?;
+            self.send_rest(&mut rest)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what fits of a frame without waiting; returns what is left, for [`Client::send_rest`].
+    pub fn try_send(&self, kind: Kind, bytes: &[u8]) -> Result<Vec<u8>> {
+        let head = frame::head(kind, bytes.len());
+        match crate::sys::fd::send_now(&self.socket, &[&head, bytes])? {
+            sent if sent == HEAD + bytes.len() => Ok(Vec::new()),
+            sent => {
+                let mut rest = [&head, bytes].concat();
+                rest.drain(..sent);
+                Ok(rest)
+            }
+        }
+    }
+
+    /// Sends more of what [`Client::try_send`] left.
+    pub fn send_rest(&self, rest: &mut Vec<u8>) -> Result<()> {
+        let sent = crate::sys::fd::send_now(&self.socket, &[rest])?;
+        rest.drain(..sent);
+        Ok(())
+    }
+
+    /// Reads once, waiting if need be. `false`: the monitor hung up.
+    pub fn receive(&mut self) -> Result<bool> {
+        self.received.drain(..self.parsed);
+        self.parsed = 0;
+        let kept = self.received.len();
+        self.received.resize(kept + HEAD + MOST, 0);
+        let result = loop {
+            match self.socket.read(&mut self.received[kept..]) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        self.received.truncate(kept + *result.as_ref().unwrap_or(&0));
+        match result {
+            Ok(count) => Ok(count > 0),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(false),
+            Err(error) => Err(error).context("reading from the monitor"),
+        }
+    }
+
+    /// The next thing in what was received.
+    pub fn next(&mut self) -> Result<Option<Said<'_>>> {
+        loop {
+            let rest = &self.received[self.parsed..];
+            let Some(head) = rest.first_chunk::<HEAD>() else { return Ok(None) };
+            let Some((kind, length)) = frame::parse_head(head) else { bail!("the monitor speaks another protocol") };
+            if rest.len() < HEAD + length {
+                return Ok(None);
+            }
+            let start = self.parsed + HEAD;
+            self.parsed = start + length;
+            let bytes = &self.received[start..self.parsed];
+            return Ok(Some(match kind {
+                Kind::Stdout => Said::Stdout(bytes),
+                Kind::Stderr => Said::Stderr(bytes),
+                Kind::Exit => Said::Exit(serde_json::from_slice(bytes)?),
+                _ => continue,
+            }));
+        }
     }
 
     /// Tells the monitor that the cleaning up is done.
-    pub fn cleaned(self) {}
+    pub fn cleaned(self) {
+        let _ = self.send(Kind::Cleaned, &[]);
+    }
 }
 
 impl AsFd for Client {
@@ -55,6 +170,12 @@ impl AsFd for Client {
 /// Waits until the container has ended, without polling. `None`: its monitor was killed, so nobody can know.
 /// (Whether the container's process itself is gone is for the caller to see, by its pidfd.)
 pub fn wait(run_dir: &Path) -> Result<Option<ExitRecord>> {
-    let _ = run_dir;
-    todo!()
+    if let Some(mut client) = Client::connect(run_dir, Wants::default())? {
+        while client.receive()? {
+            if let Some(Said::Exit(record)) = client.next()? {
+                return Ok(Some(record));
+            }
+        }
+    }
+    ExitRecord::read(run_dir)
 }

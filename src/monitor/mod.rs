@@ -22,12 +22,17 @@ pub mod client;
 mod config;
 mod exit;
 pub mod frame;
+mod input;
 pub mod log;
 pub mod paths;
+mod peer;
+mod report;
 mod role;
+mod run;
 mod spawn;
+mod stdio;
 
 pub use config::{LogConfig, MonitorConfig, Reap, Source};
 pub use exit::ExitRecord;
 pub use role::main;
-pub use spawn::{Descriptors, Handle, spawn};
+pub use spawn::{Descriptors, Handle, Started, adopt, spawn};

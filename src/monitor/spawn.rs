@@ -1,11 +1,15 @@
 //! The spawner's side: start a monitor, learn of the created container, let it go.
 
 use super::MonitorConfig;
-use anyhow::Result;
-use std::os::fd::OwnedFd;
+use super::report::{Report, send_go};
+use crate::runtime::cgroup::Place;
+use crate::sys::fd;
+use crate::sys::spawn::{Child, Role};
+use anyhow::{Context, Result, bail};
+use std::os::fd::{AsFd, OwnedFd};
 
 /// Descriptors that a monitor gets besides its configuration.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Descriptors {
     /// The monitor's end of a socket pair: a client that is attached before the container starts and so sees every
     /// byte and the exit. See [`super::client::Client::pair`].
@@ -30,15 +34,69 @@ pub struct Handle {
     report: OwnedFd,
 }
 
+/// What is known of a container once it runs its command.
+#[derive(Debug, Clone, Default)]
+pub struct Started {
+    /// Where it is counted and limited; to be kept in its record.
+    pub cgroup: Option<Place>,
+    /// What was done in another way than asked, for the user.
+    pub warnings: Vec<String>,
+}
+
 impl Handle {
     /// Lets the container execute its command: `Ok` when it has, otherwise why not (126, 127).
-    pub fn start(self) -> Result<()> {
-        todo!("{:?}", self.report)
+    pub fn start(self) -> Result<Started> {
+        // A monitor that failed meanwhile said why before it hung up.
+        let sent = send_go(&self.report);
+        match Report::receive(&self.report)? {
+            Report::Started { cgroup, warnings } => Ok(Started { cgroup, warnings }),
+            other => sent.and_then(|()| bail!("the monitor said {other:?} out of turn")),
+        }
     }
 }
 
 /// Starts a monitor, which creates the container; returns when it has, or with the typed failure.
 pub fn spawn(config: &MonitorConfig, descriptors: Descriptors) -> Result<Handle> {
-    let _ = (config, descriptors);
-    todo!()
+    let (report, child) = start(config, descriptors)?;
+    match Report::receive(&report) {
+        Ok(Report::Created { pid, start_time, monitor_start_time }) => {
+            Ok(Handle { pid, start_time, monitor_pid: child.pid(), monitor_start_time, report })
+        }
+        Ok(other) => bail!("the monitor said {other:?} out of turn"),
+        Err(error) => {
+            let _ = child.wait();
+            Err(error)
+        }
+    }
+}
+
+/// Starts a monitor that takes over a container which lost its own: see [`super::Source::Adopt`]. Returns its pid and
+/// start time.
+pub fn adopt(config: &MonitorConfig) -> Result<(i32, u64)> {
+    let (report, child) = start(config, Descriptors::default())?;
+    match Report::receive(&report)? {
+        Report::Created { monitor_start_time, .. } => Ok((child.pid(), monitor_start_time)),
+        other => bail!("the monitor said {other:?} out of turn"),
+    }
+}
+
+fn start(config: &MonitorConfig, descriptors: Descriptors) -> Result<(OwnedFd, Child)> {
+    let (ours, theirs) = fd::seqpacket_pair().context("making a socket pair")?;
+    let names: Vec<String> = (0..descriptors.preserved.len()).map(|index| format!("preserved{index}")).collect();
+    let mut role = Role::new("@monitor", &config.name)
+        .config(&serde_json::to_vec(config)?)
+        .context("making the monitor's configuration")?
+        .owned_descriptor("report", theirs);
+    if let Some(attach) = descriptors.attach {
+        role = role.owned_descriptor("attach", attach);
+    }
+    let standard = descriptors.passthrough;
+    if let Some([stdin, stdout, stderr]) = &standard {
+        role = role.standard([Some(stdin.as_fd()), Some(stdout.as_fd()), Some(stderr.as_fd())]);
+    }
+    for (name, fd) in names.iter().zip(descriptors.preserved) {
+        role = role.owned_descriptor(name, fd);
+    }
+    let child = role.spawn().context("starting the monitor")?;
+    Ok((ours, child))
 }

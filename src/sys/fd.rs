@@ -107,6 +107,20 @@ pub fn receive_with_fds(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usi
     Ok((message.bytes, fds))
 }
 
+/// Sends as much of the parts as the socket takes now, also if that is nothing.
+pub fn send_now(socket: impl AsFd, parts: &[&[u8]]) -> io::Result<usize> {
+    let slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+    let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    loop {
+        match nix::sys::socket::sendmsg::<()>(socket.as_fd().as_raw_fd(), &slices, &[], flags, None) {
+            Ok(count) => return Ok(count),
+            Err(nix::Error::EAGAIN) => return Ok(0),
+            Err(nix::Error::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// Who is at the other end of a connected Unix socket: (pid, uid, gid) when it connected, as seen from our namespaces.
 pub fn peer(socket: impl AsFd) -> io::Result<(i32, u32, u32)> {
     let credentials = nix::sys::socket::getsockopt(&socket, nix::sys::socket::sockopt::PeerCredentials)?;

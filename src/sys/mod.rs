@@ -3,7 +3,9 @@
 pub mod fd;
 pub mod idmap;
 pub mod lock;
+pub mod memory;
 pub mod path;
+pub mod pidfd;
 pub mod poll;
 pub mod pty;
 pub mod signal;

@@ -43,9 +43,7 @@ impl Pty {
     /// A terminal of the caller's own devpts.
     pub fn open() -> io::Result<Pty> {
         // SAFETY: the path is NUL-terminated and only read.
-        let number = unsafe {
-            libc::open(c"/dev/ptmx".as_ptr(), libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC)
-        };
+        let number = unsafe { libc::open(c"/dev/ptmx".as_ptr(), libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC) };
         if number < 0 {
             return Err(io::Error::last_os_error());
         }

@@ -54,8 +54,7 @@ impl Drop for Signals {
 pub fn send(pidfd: impl AsFd, number: i32) -> io::Result<bool> {
     let none = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: a null siginfo is allowed; no memory is touched.
-    let result =
-        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_fd().as_raw_fd(), number, none, 0) };
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_fd().as_raw_fd(), number, none, 0) };
     if result == 0 {
         return Ok(true);
     }

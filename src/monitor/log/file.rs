@@ -81,7 +81,8 @@ mod tests {
         assert_eq!(read(0).lines().last(), Some("record 099"));
         assert_eq!([read(1).len(), read(2).len()], [99, 99]);
         assert!(!rotated(&path, 3).exists());
-        let all: Vec<String> = [2, 1, 0].into_iter().flat_map(|n| read(n).lines().map(String::from).collect::<Vec<_>>()).collect();
+        let all: Vec<String> =
+            [2, 1, 0].into_iter().flat_map(|n| read(n).lines().map(String::from).collect::<Vec<_>>()).collect();
         assert_eq!(all.first().map(String::as_str), Some("record 081"));
         assert_eq!(all.len(), 19);
     }

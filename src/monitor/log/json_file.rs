@@ -36,7 +36,14 @@ impl JsonFile {
         JsonFile { attributes, unfinished: Default::default() }
     }
 
-    fn record(&self, stream: Stream, parts: [&[u8]; 2], newline: bool, time: Stamp, out: &mut Block<'_>) -> io::Result<()> {
+    fn record(
+        &self,
+        stream: Stream,
+        parts: [&[u8]; 2],
+        newline: bool,
+        time: Stamp,
+        out: &mut Block<'_>,
+    ) -> io::Result<()> {
         let bytes = out.bytes();
         bytes.extend_from_slice(b"{\"log\":\"");
         match parts {
@@ -182,9 +189,15 @@ mod tests {
         for (writes, expected) in [
             (vec![(Stdout, "a\n")], vec![("a\\n", "stdout")]),
             (vec![(Stdout, "a\n\nb\n")], vec![("a\\n", "stdout"), ("\\n", "stdout"), ("b\\n", "stdout")]),
-            (vec![(Stdout, "he"), (Stderr, "oops\n"), (Stdout, "llo\n")], vec![("oops\\n", "stderr"), ("hello\\n", "stdout")]),
+            (
+                vec![(Stdout, "he"), (Stderr, "oops\n"), (Stdout, "llo\n")],
+                vec![("oops\\n", "stderr"), ("hello\\n", "stdout")],
+            ),
             (vec![(Stdout, "no newline")], vec![("no newline", "stdout")]),
-            (vec![(Stdout, "\t<\u{1b}[1m>&\"\\\r\n")], vec![("\\u0009\\u003c\\u001b[1m\\u003e\\u0026\\\"\\\\\\r\\n", "stdout")]),
+            (
+                vec![(Stdout, "\t<\u{1b}[1m>&\"\\\r\n")],
+                vec![("\\u0009\\u003c\\u001b[1m\\u003e\\u0026\\\"\\\\\\r\\n", "stdout")],
+            ),
             (vec![(Stdout, "é\u{2028}😀\n")], vec![("é\\u2028😀\\n", "stdout")]),
         ] {
             let writes: Vec<_> = writes.into_iter().map(|(stream, text)| (stream, text.as_bytes())).collect();
@@ -223,7 +236,9 @@ mod tests {
                 let made = String::from_utf8(records(&mut JsonFile::new(""), &writes)).unwrap();
                 let logs: Vec<String> = made
                     .lines()
-                    .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["log"].as_str().unwrap().to_string())
+                    .map(|line| {
+                        serde_json::from_str::<serde_json::Value>(line).unwrap()["log"].as_str().unwrap().to_string()
+                    })
                     .collect();
                 assert!(logs.iter().rev().skip(1).all(|log| log.len() == LONGEST), "{extra} {chunk}");
                 assert_eq!(logs.concat().as_bytes(), text, "{extra} {chunk}");

@@ -44,12 +44,19 @@ mod tests {
     fn lines_are_full_or_partial() {
         let made = records(
             &mut K8sFile,
-            &[(Stream::Stdout, b"one\ntw"), (Stream::Stderr, b"x\n"), (Stream::Stdout, b"o\n"), (Stream::Stdout, b"$ ")],
+            &[
+                (Stream::Stdout, b"one\ntw"),
+                (Stream::Stderr, b"x\n"),
+                (Stream::Stdout, b"o\n"),
+                (Stream::Stdout, b"$ "),
+            ],
         );
         let time = "2023-11-14T22:13:20.120000000+00:00";
         assert_eq!(
             String::from_utf8(made).unwrap(),
-            format!("{time} stdout F one\n{time} stdout P tw\n{time} stderr F x\n{time} stdout F o\n{time} stdout P $ \n")
+            format!(
+                "{time} stdout F one\n{time} stdout P tw\n{time} stderr F x\n{time} stdout F o\n{time} stdout P $ \n"
+            )
         );
     }
 }
