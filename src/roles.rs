@@ -12,7 +12,7 @@ use std::ffi::OsString;
 pub type Role = fn(&[OsString]) -> u8;
 
 /// The whole list, by name. Internal use only: their arguments may change with every release.
-const ROLES: &[(&str, Role)] = &[("@userns", crate::rootless::keeper::main)];
+const ROLES: &[(&str, Role)] = &[("@monitor", crate::monitor::main), ("@userns", crate::rootless::keeper::main)];
 
 /// Runs what argv asks for; returns the exit code.
 pub fn main() -> u8 {
