@@ -12,4 +12,5 @@ pub mod prune;
 pub mod pull;
 pub mod push;
 pub mod remove;
+pub mod save;
 pub mod tag;

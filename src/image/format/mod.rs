@@ -5,5 +5,6 @@ pub mod compression;
 pub mod docker_archive;
 pub mod load;
 pub mod oci_layout;
+pub mod save;
 pub mod source;
 pub mod tarball;
