@@ -3,6 +3,7 @@
 pub mod access;
 pub mod exists;
 pub mod find;
+pub mod hello;
 pub mod history;
 pub mod inspect;
 pub mod list;
