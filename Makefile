@@ -1,0 +1,60 @@
+# Wraps cargo and a few scripts, nothing else. `make help` lists the targets.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+# The benchmark that drives any engine: a directory beside this one, or wherever it is.
+BENCH   ?= ../shared/bench/run
+PODMAN  ?= podman --runtime runc --cgroup-manager cgroupfs
+
+CARGO   ?= cargo
+TARGET  := x86_64-unknown-linux-gnu
+BINARY  := $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/release/barge
+NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
+
+.DEFAULT_GOAL := build
+.PHONY: help build check test test-unit demo bench golden man completions install uninstall faults
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+build: ## the release binary: static, one file
+	@contrib/need gcc libc6-dev
+	$(CARGO) build --release --locked
+
+check: ## formatting and lints, no warning allowed
+	@contrib/need gcc libc6-dev
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+
+test: ## installs what the tests need (as root, with apt), then runs them all; the fast ones first
+	@tests/support/prepare
+ifeq ($(NEXTEST),yes)
+	TEST_REQUIRE=$(if $(CI),all,$(TEST_REQUIRE)) $(CARGO) nextest run --locked $(if $(CI),--profile ci)
+else
+	TEST_REQUIRE=$(if $(CI),all,$(TEST_REQUIRE)) $(CARGO) test --locked
+endif
+
+test-unit: ## only the tests beneath the code: no root, no network, seconds
+	$(CARGO) test --lib --locked
+
+faults: ## the long fault tests: 1,000 power cuts, kill -9 at every system call
+	@tests/support/prepare
+	FAULTS=all TEST_REQUIRE=all $(CARGO) test --release --locked --test main faults:: -- --nocapture
+
+demo: build ## the main job without any network: the embedded image, as root and as an ordinary user
+	@contrib/demo $(BINARY)
+
+bench: build ## barge beside podman, and what the machine itself can do: BENCH=path/to/run
+	@test -x $(BENCH) || { echo "no benchmark at $(BENCH); make bench BENCH=path/to/run" >&2; exit 1; }
+	-$(dir $(BENCH))limits
+	$(BENCH) --engine barge=$(abspath $(BINARY)) --engine 'podman=$(PODMAN)' $(BENCHFLAGS)
+
+golden man completions: ## writes man/ and completions/ anew from the definitions of the command line
+	UPDATE=1 $(CARGO) test --locked --test main generated
+
+install: ## the binary, man pages, completions and the AppArmor profile: PREFIX, DESTDIR
+	@test -x $(BINARY) || { echo "no $(BINARY): make build first" >&2; exit 1; }
+	PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) contrib/install $(BINARY)
+
+uninstall: ## what install has put there
+	PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) contrib/install --remove
