@@ -55,6 +55,11 @@ pub fn head(kind: Kind, length: usize) -> [u8; HEAD] {
     [kind as u8, 0, 0, 0, length[0], length[1], length[2], length[3]]
 }
 
+/// A whole frame.
+pub fn frame_bytes(kind: Kind, bytes: &[u8]) -> Vec<u8> {
+    [&head(kind, bytes.len()), bytes].concat()
+}
+
 /// Reads a head: kind and length. `None`: not one of ours.
 pub fn parse_head(head: &[u8; HEAD]) -> Option<(Kind, usize)> {
     let length = u32::from_be_bytes([head[4], head[5], head[6], head[7]]) as usize;

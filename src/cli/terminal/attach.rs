@@ -1,8 +1,20 @@
 //! Relays between our streams and a container's, until it ends or the user detaches.
+//!
+//! The container never gets our terminal or our descriptors: bytes are copied, both ways, by one poll loop. Our own
+//! descriptors stay as we found them (blocking or not), since others share them.
 
+use super::detach::DetachKeys;
+use crate::cli::output::Closed;
 use crate::engine::container::Attachment;
-use crate::fault::Fault;
-use anyhow::Result;
+use crate::engine::container::attach::{Frame, MOST_BYTES, Said};
+use crate::sys::poll::{Interest, Ready, Set, wait_for};
+use crate::sys::pty;
+use crate::sys::signal::{Signals, end_by};
+use crate::sys::terminal::{RawMode, is_terminal, restore};
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 /// What to relay, and how.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +27,7 @@ pub struct AttachOptions {
     pub stderr: bool,
     /// `None`: ctrl-p,ctrl-q; empty: no detaching.
     pub detach_keys: Option<String>,
-    /// Pass signals that we get on to its process.
+    /// Pass signals that we get on to its process. Without effect on a container with a terminal, as in docker.
     pub sig_proxy: bool,
 }
 
@@ -26,9 +38,204 @@ pub enum End {
     Exited(Option<u8>),
     /// The user typed the detach keys; the container goes on.
     Detached,
+    /// Its monitor is gone without a word; the container may go on.
+    Lost,
 }
 
-/// Relays until the end.
-pub fn relay(_attachment: Attachment, _options: &AttachOptions) -> Result<End> {
-    Err(Fault::unsupported("attaching: not built yet").into())
+/// Rows and columns of our terminal, if standard input or output is one.
+pub fn size() -> Option<(u16, u16)> {
+    let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
+    let size = pty::size(&stdout).or_else(|_| pty::size(&stdin)).ok()?;
+    (size.rows > 0 && size.columns > 0).then_some((size.rows, size.columns))
+}
+
+/// A lone first key of the detach sequence goes through after this.
+const KEY_PAUSE: Duration = Duration::from_millis(100);
+
+/// Signals that are the container's business when we are its stand-in.
+const PROXIED: [Signal; 14] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
+    Signal::SIGTSTP,
+    Signal::SIGIO,
+    Signal::SIGPWR,
+    Signal::SIGXCPU,
+    Signal::SIGSYS,
+];
+
+/// Signals that would end us in raw mode.
+const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+
+/// Relays until the end. Afterwards: [`Attachment::finish`], unless detached.
+pub fn relay(attachment: &mut Attachment, options: &AttachOptions) -> Result<End> {
+    let keys = match &options.detach_keys {
+        None => DetachKeys::usual(),
+        Some(text) => DetachKeys::parse(text)?,
+    };
+    let stdin = std::io::stdin();
+    let proxy = options.sig_proxy && !attachment.terminal;
+    let raw = if attachment.terminal && options.stdin { RawMode::enter(&stdin)? } else { None };
+    let mut taken = vec![Signal::SIGWINCH];
+    if proxy {
+        taken.extend(PROXIED);
+    } else if raw.is_some() {
+        taken.extend(ENDING);
+    }
+    let signals = Signals::take(taken)?;
+    // It may have changed since the attachment was made.
+    attachment.resize(size())?;
+    let mut relay = Relay {
+        attachment,
+        options,
+        signals,
+        proxy,
+        keys: if is_terminal(&stdin) { keys } else { DetachKeys::default() },
+        stdin_open: options.stdin,
+        unsent: Vec::new(),
+        buffer: Vec::new(),
+        set: Set::default(),
+    };
+    let end = relay.run(stdin.as_fd());
+    drop(raw);
+    end
+}
+
+struct Relay<'a> {
+    attachment: &'a mut Attachment,
+    options: &'a AttachOptions,
+    signals: Signals,
+    proxy: bool,
+    keys: DetachKeys,
+    stdin_open: bool,
+    /// Frames that the monitor has no room for yet. Input waits meanwhile.
+    unsent: Vec<u8>,
+    buffer: Vec<u8>,
+    set: Set,
+}
+
+impl Relay<'_> {
+    fn run(&mut self, stdin: BorrowedFd<'_>) -> Result<End> {
+        loop {
+            // What came with the last read, before waiting for more.
+            if let Some(end) = self.show()? {
+                return Ok(end);
+            }
+            let (monitor, signal, input) = self.wait(stdin)?;
+            if signal.readable {
+                self.take_signals()?;
+            }
+            if monitor.writable && self.attachment.client.send_rest(&mut self.unsent).is_err() {
+                self.unsent.clear();
+                self.stdin_open = false;
+            }
+            if (monitor.readable || monitor.hung_up) && !self.attachment.client.receive()? {
+                return Ok(End::Lost);
+            }
+            if input.any() {
+                if self.take_input(stdin)? {
+                    return Ok(End::Detached);
+                }
+            } else if self.keys.holds() && !monitor.any() && !signal.any() {
+                let held = self.keys.release();
+                self.give(Frame::Stdin, &held)?;
+            }
+        }
+    }
+
+    fn wait(&mut self, stdin: BorrowedFd<'_>) -> Result<(Ready, Ready, Ready)> {
+        self.set.clear();
+        let monitor = self.set.add(&self.attachment.client, Interest { read: true, write: !self.unsent.is_empty() });
+        let signal = self.set.add(&self.signals, Interest::READ);
+        let input = (self.stdin_open && self.unsent.is_empty()).then(|| self.set.add(stdin, Interest::READ));
+        self.set.wait(self.keys.holds().then_some(KEY_PAUSE)).context("waiting for the container")?;
+        let ready = |index| self.set.ready(index);
+        Ok((ready(monitor), ready(signal), input.map(ready).unwrap_or_default()))
+    }
+
+    /// Writes out what was received; an end if it was told.
+    fn show(&mut self) -> Result<Option<End>> {
+        while let Some(said) = self.attachment.client.next()? {
+            match said {
+                Said::Stdout(bytes) if self.options.stdout => write_all(std::io::stdout().as_fd(), bytes)?,
+                Said::Stderr(bytes) if self.options.stderr => write_all(std::io::stderr().as_fd(), bytes)?,
+                Said::Stdout(_) | Said::Stderr(_) => {}
+                Said::Exit(record) => return Ok(Some(End::Exited(record.code))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// `true`: the user detached.
+    fn take_input(&mut self, stdin: BorrowedFd<'_>) -> Result<bool> {
+        self.buffer.resize(MOST_BYTES, 0);
+        let count = match nix::unistd::read(stdin, &mut self.buffer) {
+            Ok(count) => count,
+            Err(nix::Error::EAGAIN | nix::Error::EINTR) => return Ok(false),
+            // A terminal that went away, or one whose background we are in: no input, but the output goes on.
+            Err(_) => 0,
+        };
+        if count == 0 {
+            self.stdin_open = false;
+            let held = self.keys.release();
+            self.give(Frame::Stdin, &held)?;
+            self.give(Frame::CloseStdin, &[])?;
+            return Ok(false);
+        }
+        let buffer = std::mem::take(&mut self.buffer);
+        let (passed, detached) = self.keys.filter(&buffer[..count]);
+        self.buffer = buffer;
+        self.give(Frame::Stdin, &passed)?;
+        Ok(detached)
+    }
+
+    fn take_signals(&mut self) -> Result<()> {
+        while let Some(signal) = self.signals.next()? {
+            if signal == Signal::SIGWINCH {
+                if let Some((rows, columns)) = size().filter(|_| self.attachment.terminal) {
+                    let ([a, b], [c, d]) = (rows.to_be_bytes(), columns.to_be_bytes());
+                    self.give(Frame::Resize, &[a, b, c, d])?;
+                }
+            } else if self.proxy {
+                self.give(Frame::Signal, &[signal as i32 as u8])?;
+            } else {
+                restore();
+                end_by(signal);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a frame, behind those that still wait. A monitor that is gone is noticed when we read.
+    fn give(&mut self, kind: Frame, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() && kind == Frame::Stdin {
+            return Ok(());
+        }
+        if !self.unsent.is_empty() {
+            self.unsent.extend(crate::engine::container::attach::frame_bytes(kind, bytes));
+        } else if let Ok(rest) = self.attachment.client.try_send(kind, bytes) {
+            self.unsent = rest;
+        }
+        Ok(())
+    }
+}
+
+/// Writes everything, also to a descriptor that somebody else made non-blocking.
+fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
+    while !bytes.is_empty() {
+        match nix::unistd::write(fd, bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(nix::Error::EINTR) => {}
+            Err(nix::Error::EAGAIN) => drop(wait_for(fd, Interest::WRITE, None)?),
+            Err(nix::Error::EPIPE) => return Err(Closed.into()),
+            Err(error) => return Err(error).context("standard output"),
+        }
+    }
+    Ok(())
 }

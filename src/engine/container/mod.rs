@@ -1,5 +1,6 @@
 //! Containers: one file per verb.
 
+pub mod attach;
 mod create;
 mod exited;
 mod find;
@@ -19,6 +20,7 @@ mod stop;
 mod top;
 mod wait;
 
+pub use attach::{Attachment, Streams, attach};
 pub use create::{CreateOptions, create};
 pub use exited::{exited, reap_role};
 pub use find::{Selection, exists, find, latest, select};
@@ -32,7 +34,7 @@ pub use remove::{RemoveOptions, remove};
 pub use rename::rename;
 pub use restart::restart;
 pub use run::{RunOptions, run};
-pub use start::{Attachment, StartOptions, Started, start};
+pub use start::{StartOptions, Started, start};
 pub use stop::{StopOptions, Stopped, stop};
 pub use top::{Processes, top};
 pub use wait::{Condition, wait};

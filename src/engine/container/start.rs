@@ -1,26 +1,17 @@
 //! `start`: a created or exited container runs.
 
+use super::{Attachment, Streams};
 use crate::engine::Engine;
 use crate::model::id::ContainerId;
 use anyhow::Result;
-use std::os::fd::OwnedFd;
 
 /// How to start.
 #[derive(Debug, Clone, Default)]
 pub struct StartOptions {
-    /// Return a connection that has seen every byte from the first on.
-    pub attach: bool,
+    /// Return a connection that has seen every byte from the first on ([`Attachment::before_start`]).
+    pub attach: Option<Streams>,
     /// Hand our descriptors 3.. to the container's process: `--preserve-fds`.
     pub preserve_fds: bool,
-}
-
-/// A connection to a container's streams: see `monitor::attach` for what is said on it.
-#[derive(Debug)]
-pub struct Attachment {
-    /// The connected socket.
-    pub socket: OwnedFd,
-    /// The container has a terminal.
-    pub terminal: bool,
 }
 
 /// What came of a start.

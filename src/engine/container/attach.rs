@@ -1,0 +1,78 @@
+//! `attach`: a connection to a container's streams. Relaying them to a terminal is the caller's.
+
+use super::exited;
+use crate::engine::Engine;
+use crate::fault::Fault;
+use crate::model::id::ContainerId;
+use crate::model::lifecycle::Phase;
+pub use crate::monitor::client::{Client, Said, Wants};
+pub use crate::monitor::frame::{Kind as Frame, MOST as MOST_BYTES, frame_bytes};
+use anyhow::{Context, Result};
+use std::os::fd::OwnedFd;
+
+/// What is wanted of an attachment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Streams {
+    /// To give standard input.
+    pub stdin: bool,
+    /// To get output.
+    pub output: bool,
+    /// Rows and columns of the caller's terminal.
+    pub size: Option<(u16, u16)>,
+}
+
+/// A connection to a container's streams.
+#[derive(Debug)]
+pub struct Attachment {
+    /// Speaks with the container's monitor.
+    pub client: Client,
+    /// The container has a terminal.
+    pub terminal: bool,
+    /// Whose streams they are.
+    pub id: ContainerId,
+    /// It is for us to clean up after the end: see [`Attachment::finish`].
+    pub cleaning: bool,
+}
+
+impl Attachment {
+    /// For a container that is about to start: sees every byte, and cleans up. The descriptor is for `monitor::spawn`.
+    pub fn before_start(id: &ContainerId, terminal: bool, streams: Streams) -> Result<(Attachment, OwnedFd)> {
+        let wants = Wants { output: streams.output, stdin: streams.stdin, cleaning: true };
+        let (client, theirs) = Client::pair(wants)?;
+        let attachment = Attachment { client, terminal, id: id.clone(), cleaning: true };
+        attachment.resize(streams.size)?;
+        Ok((attachment, theirs))
+    }
+
+    /// Tells how large the caller's terminal is.
+    pub fn resize(&self, size: Option<(u16, u16)>) -> Result<()> {
+        let Some((rows, columns)) = size.filter(|_| self.terminal) else { return Ok(()) };
+        let ([a, b], [c, d]) = (rows.to_be_bytes(), columns.to_be_bytes());
+        self.client.send(Frame::Resize, &[a, b, c, d])
+    }
+
+    /// After the container's end was told: records it, cleans up if that is ours to do, and says so. The exit code.
+    pub fn finish(self, engine: &Engine) -> Result<Option<u8>> {
+        let code = exited(engine, &self.id);
+        if self.cleaning && code.is_ok() {
+            self.client.cleaned();
+        }
+        code
+    }
+}
+
+/// Attaches to a running container.
+pub fn attach(engine: &Engine, id: &ContainerId, streams: Streams) -> Result<Attachment> {
+    let container = engine.store.find_container(id.as_str())?;
+    if !matches!(container.phase, Phase::Running) {
+        return Err(Fault::conflict("you can only attach to running containers").into());
+    }
+    let interactive = container.spec.process.interactive;
+    let wants = Wants { output: streams.output, stdin: streams.stdin && interactive, cleaning: false };
+    let client = Client::connect(&container.dirs().run, wants)?
+        .context(Fault::conflict("you can only attach to running containers"))?;
+    let attachment =
+        Attachment { client, terminal: container.spec.process.terminal, id: id.clone(), cleaning: false };
+    attachment.resize(streams.size)?;
+    Ok(attachment)
+}
