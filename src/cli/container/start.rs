@@ -3,10 +3,9 @@
 use crate::cli::error::Usage;
 use crate::cli::flags::selection::Wanted;
 use crate::cli::output;
-use crate::cli::terminal::attach::{self, AttachOptions, End};
+use crate::cli::terminal::attach::{self, AttachOptions};
 use crate::engine::Engine;
 use crate::engine::container::{self, StartOptions, Started};
-use crate::fault::Fault;
 use anyhow::Result;
 
 /// Start one or more containers
@@ -76,24 +75,16 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
     }
     let Some((_, found)) = selected.pop() else { return Ok(()) };
     let id = found?;
-    match container::start(engine, &id, &StartOptions { attach: true, ..StartOptions::default() })? {
-        Started::Running { attachment: Some(attachment), .. } => {
-            let options = AttachOptions {
-                stdin: args.interactive,
-                stdout: true,
-                stderr: true,
-                detach_keys: args.detach_keys.clone(),
-                sig_proxy: args.sig_proxy.unwrap_or(true),
-            };
-            match attach::relay(attachment, &options)? {
-                End::Detached => Ok(()),
-                End::Exited(_) => match container::exited(engine, &id)? {
-                    Some(0) => Ok(()),
-                    Some(code) => Err(Fault::exit(code).into()),
-                    None => Err(Fault::exit(125).into()),
-                },
-            }
-        }
+    let options = AttachOptions {
+        stdin: args.interactive,
+        stdout: true,
+        stderr: true,
+        detach_keys: args.detach_keys.clone(),
+        sig_proxy: args.sig_proxy.unwrap_or(true),
+    };
+    let streams = Some(options.streams());
+    match container::start(engine, &id, &StartOptions { attach: streams, ..StartOptions::default() })? {
+        Started::Running { attachment: Some(attachment), .. } => attach::follow(engine, attachment, &options),
         _ => Ok(()),
     }
 }

@@ -5,8 +5,10 @@
 
 use super::detach::DetachKeys;
 use crate::cli::output::Closed;
-use crate::engine::container::Attachment;
+use crate::engine::Engine;
 use crate::engine::container::attach::{Frame, MOST_BYTES, Said};
+use crate::engine::container::{Attachment, Streams};
+use crate::fault::{Fault, Kind};
 use crate::sys::poll::{Interest, Ready, Set, wait_for};
 use crate::sys::pty;
 use crate::sys::signal::{Signals, end_by};
@@ -29,6 +31,13 @@ pub struct AttachOptions {
     pub detach_keys: Option<String>,
     /// Pass signals that we get on to its process. Without effect on a container with a terminal, as in docker.
     pub sig_proxy: bool,
+}
+
+impl AttachOptions {
+    /// What to ask of the engine: for `StartOptions` and `container::attach`.
+    pub fn streams(&self) -> Streams {
+        Streams { stdin: self.stdin, output: self.stdout || self.stderr, size: size() }
+    }
 }
 
 /// How it ended.
@@ -72,6 +81,24 @@ const PROXIED: [Signal; 14] = [
 
 /// Signals that would end us in raw mode.
 const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+
+/// [`relay`], then what is to be done after the end; fails with the container's exit code unless that is 0.
+pub fn follow(engine: &Engine, mut attachment: Attachment, options: &AttachOptions) -> Result<()> {
+    let id = attachment.id.clone();
+    let code = match relay(&mut attachment, options)? {
+        End::Detached => return Ok(()),
+        End::Exited(told) => attachment.finish(engine).map(|recorded| recorded.or(told))?,
+        End::Lost => {
+            let what = format!("the monitor of container {} is gone: its output and exit code are unknown", id.short());
+            return Err(Fault::new(Kind::Internal, what).into());
+        }
+    };
+    match code {
+        Some(0) => Ok(()),
+        Some(code) => Err(Fault::exit(code).into()),
+        None => Err(Fault::new(Kind::Internal, format!("the exit code of container {} is unknown", id.short())).into()),
+    }
+}
 
 /// Relays until the end. Afterwards: [`Attachment::finish`], unless detached.
 pub fn relay(attachment: &mut Attachment, options: &AttachOptions) -> Result<End> {

@@ -71,8 +71,7 @@ pub fn attach(engine: &Engine, id: &ContainerId, streams: Streams) -> Result<Att
     let wants = Wants { output: streams.output, stdin: streams.stdin && interactive, cleaning: false };
     let client = Client::connect(&container.dirs().run, wants)?
         .context(Fault::conflict("you can only attach to running containers"))?;
-    let attachment =
-        Attachment { client, terminal: container.spec.process.terminal, id: id.clone(), cleaning: false };
+    let attachment = Attachment { client, terminal: container.spec.process.terminal, id: id.clone(), cleaning: false };
     attachment.resize(streams.size)?;
     Ok(attachment)
 }
