@@ -3,9 +3,11 @@
 //! Nobody else reads the environment or a configuration file. [`resolve`] holds the precedence and is pure; [`file`]
 //! reads containers.conf and storage.conf (when they exist), [`environment`] takes the snapshot.
 
+pub mod auth;
 pub mod defaults;
 pub mod environment;
 pub mod file;
+pub mod registries;
 pub mod resolve;
 
 pub use defaults::Defaults;

@@ -4,4 +4,6 @@ pub mod format;
 pub mod history;
 pub mod index;
 pub mod remove;
+pub mod resolve;
+pub mod select;
 pub mod tag;

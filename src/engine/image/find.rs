@@ -1,8 +1,9 @@
 //! Which local image a user means.
 
-use crate::config::Program;
+use crate::config::registries;
 use crate::engine::Engine;
 use crate::fault::Fault;
+use crate::image::resolve;
 use crate::model::reference::Reference;
 use crate::store::ImageRecord;
 use anyhow::Result;
@@ -19,26 +20,10 @@ pub struct Local {
 /// Finds a local image by name (short names go through aliases, `localhost/` and the search list), or by the
 /// beginning of its id.
 pub fn find(engine: &Engine, name: &str) -> Result<Option<Local>> {
+    let registries = registries::read(&engine.config)?;
     let images = engine.store.images()?;
-    for reference in spellings(engine.config.program, name) {
-        if let Some(record) = images.by_name(&reference) {
-            return Ok(Some(Local { record: record.clone(), name: Some(reference.with_default_tag()) }));
-        }
-    }
-    Ok(images.by_id_prefix(name)?.map(|record| Local { record: record.clone(), name: None }))
-}
-
-/// What a name may mean, the first choice first: a short one is docker's or a local one.
-fn spellings(program: Program, name: &str) -> Vec<Reference> {
-    let mut found: Vec<Reference> = name.parse().into_iter().collect();
-    let first = name.split_once('/').map_or("", |(first, _)| first);
-    if first != "localhost" && !first.contains(['.', ':']) {
-        found.extend(format!("localhost/{name}").parse::<Reference>());
-        if program == Program::Podman {
-            found.reverse();
-        }
-    }
-    found
+    let found = resolve::local(&images, name, &registries)?;
+    Ok(found.map(|(record, name)| Local { record: record.clone(), name }))
 }
 
 /// The same; not to find it is podman's `NAME: image not known`.
