@@ -14,6 +14,7 @@ pub use defaults::Defaults;
 pub use environment::Environment;
 
 use crate::fault::Fault;
+use crate::model::container::LogDriver;
 use crate::model::storage::Driver;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,14 @@ pub struct Config {
     /// The environment as it was when we were started.
     #[serde(skip)]
     pub environment: Environment,
+}
+
+impl Config {
+    /// Where a container's output goes when nobody says otherwise.
+    pub fn log_driver(&self) -> LogDriver {
+        let built_in = if self.program == Program::Podman { LogDriver::K8sFile } else { LogDriver::JsonFile };
+        self.defaults.log_driver.unwrap_or(built_in)
+    }
 }
 
 /// Reads environment, files and flags. One call a process, before any thread; creates nothing.

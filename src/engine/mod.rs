@@ -7,6 +7,7 @@ pub mod bundle;
 pub mod container;
 pub mod files;
 pub mod image;
+pub mod system;
 pub mod user;
 
 use crate::config::Config;
