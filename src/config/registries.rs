@@ -44,7 +44,8 @@ fn add(registries: &mut Registries, path: &Path) -> Result<bool> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     };
-    merge(registries, &text).with_context(|| format!("loading registries configuration {:?}", path.display().to_string()))?;
+    merge(registries, &text)
+        .with_context(|| format!("loading registries configuration {:?}", path.display().to_string()))?;
     Ok(true)
 }
 
@@ -93,7 +94,8 @@ struct Names {
 
 /// Adds one file's text; later files win table by table and alias by alias.
 pub fn merge(registries: &mut Registries, text: &str) -> Result<()> {
-    let file: File = toml::from_str(text).map_err(|error| Fault::invalid(error.to_string().trim().replace('\n', " ")))?;
+    let file: File =
+        toml::from_str(text).map_err(|error| Fault::invalid(error.to_string().trim().replace('\n', " ")))?;
     if let Some(unqualified) = file.unqualified {
         registries.unqualified = unqualified;
     }
@@ -146,13 +148,16 @@ fn rule(table: Table) -> Result<Rule, Fault> {
             "digest-only" => Serves::DigestOnly,
             "tag-only" => Serves::TagOnly,
             other => {
-                return Err(Fault::invalid(format!("unsupported pull-from-mirror value {other:?} for mirror {location:?}")));
+                return Err(Fault::invalid(format!(
+                    "unsupported pull-from-mirror value {other:?} for mirror {location:?}"
+                )));
             }
         };
         mirrors.push(Mirror { location, insecure: mirror.insecure, serves });
     }
     Ok(Rule {
-        location: Some(location.clone()).filter(|location| !location.is_empty() && *location != prefix && !prefix.is_empty()),
+        location: Some(location.clone())
+            .filter(|location| !location.is_empty() && *location != prefix && !prefix.is_empty()),
         prefix: if prefix.is_empty() { location } else { prefix },
         insecure: table.insecure,
         blocked: table.blocked,
@@ -197,7 +202,12 @@ mod tests {
         assert_eq!(rule("docker.io").mirrors[0].serves, Serves::DigestOnly);
         assert!(rule("old.test").insecure && rule("old.test").blocked);
         assert_eq!(registries.aliases["a"], "b.test/a");
-        for bad in ["[[registry]]\ninsecure=true", "[[registry]]\nlocation='http://x'", "x = [", "unqualified-search-registries = 3"] {
+        for bad in [
+            "[[registry]]\ninsecure=true",
+            "[[registry]]\nlocation='http://x'",
+            "x = [",
+            "unqualified-search-registries = 3",
+        ] {
             assert!(merge(&mut Registries::default(), bad).is_err(), "{bad}");
         }
     }

@@ -40,7 +40,8 @@ pub fn local<'i>(
     }
     if is_short(text) {
         if let Ok(short) = text.parse::<Reference>() {
-            let path = short.path.strip_prefix("library/").filter(|_| !text.starts_with("library/")).unwrap_or(&short.path);
+            let path =
+                short.path.strip_prefix("library/").filter(|_| !text.starts_with("library/")).unwrap_or(&short.path);
             let wanted = short.tag_or_latest();
             let fits = |name: &Reference| {
                 name.tag_or_latest() == wanted

@@ -145,7 +145,15 @@ mod tests {
                 })
                 .collect(),
         };
-        let all = ["linux/amd64", "linux/arm/v5", "linux/arm/v6", "linux/arm/v7", "linux/arm64/v8", "windows/amd64", "unknown/unknown"];
+        let all = [
+            "linux/amd64",
+            "linux/arm/v5",
+            "linux/arm/v6",
+            "linux/arm/v7",
+            "linux/arm64/v8",
+            "windows/amd64",
+            "unknown/unknown",
+        ];
         for (platforms, asked, want) in [
             (&all[..], "linux/amd64", Some(0)),
             (&all[..], "linux/arm", Some(3)),

@@ -107,8 +107,8 @@ pub(super) fn judge(realm: &str, registry_scheme: &str, registry: &str) -> Resul
         return Err(bad());
     }
     let host = |authority: &str| authority.parse::<ureq::http::uri::Authority>().map(|one| one.host().to_string());
-    let own = registry_scheme == "https"
-        && host(registry).is_ok_and(|registry| same_owner(&registry, authority.host()));
+    let own =
+        registry_scheme == "https" && host(registry).is_ok_and(|registry| same_owner(&registry, authority.host()));
     Ok(if own { Realm::Own } else { Realm::Foreign })
 }
 
@@ -144,11 +144,20 @@ mod tests {
         };
         for (headers, want) in [
             (
-                vec![r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/alpine:pull""#],
-                bearer("https://auth.docker.io/token", Some("registry.docker.io"), Some("repository:library/alpine:pull")),
+                vec![
+                    r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/alpine:pull""#,
+                ],
+                bearer(
+                    "https://auth.docker.io/token",
+                    Some("registry.docker.io"),
+                    Some("repository:library/alpine:pull"),
+                ),
             ),
             (vec![r#"Basic realm="Registry Realm""#], Some(Challenge::Basic)),
-            (vec![r#"basic realm="x", BEARER realm="https://t/x\"y" , service=s"#], bearer("https://t/x\"y", Some("s"), None)),
+            (
+                vec![r#"basic realm="x", BEARER realm="https://t/x\"y" , service=s"#],
+                bearer("https://t/x\"y", Some("s"), None),
+            ),
             (vec!["Basic realm=x", "Bearer realm=https://t"], bearer("https://t", None, None)),
             (vec!["Negotiate"], None),
             (vec!["Bearer"], None),

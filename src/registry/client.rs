@@ -75,13 +75,7 @@ const MOST_REDIRECTS: usize = 8;
 impl<'a> Client<'a> {
     /// A client that has not spoken to anybody yet.
     pub fn new(settings: Settings, source: CredentialSource<'a>) -> Self {
-        Client {
-            settings,
-            source,
-            names: Names::default(),
-            agents: Mutex::default(),
-            hosts: Mutex::default(),
-        }
+        Client { settings, source, names: Names::default(), agents: Mutex::default(), hosts: Mutex::default() }
     }
 
     /// How often things are tried again.
@@ -124,7 +118,8 @@ impl<'a> Client<'a> {
             .timeout_per_read(Some(SILENCE))
             .timeout_per_write(Some(Duration::from_secs(60)))
             .build();
-        let chain = ().chain(SocksConnector::default()).chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
+        let chain =
+            ().chain(SocksConnector::default()).chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
         let agent = if scheme == "https" {
             let mut names = vec![authority, host];
             if authority == super::host::DOCKER_HUB {

@@ -22,8 +22,9 @@ struct Answer {
 pub fn ask_helper(name: &str, key: &str) -> Result<Option<Credentials>> {
     match run(name, "get", key.as_bytes())? {
         Ok(output) => {
-            let answer: Answer = serde_json::from_slice(&output)
-                .map_err(|_| Fault::new(Kind::Unavailable, format!("credential helper {name}: its answer makes no sense")))?;
+            let answer: Answer = serde_json::from_slice(&output).map_err(|_| {
+                Fault::new(Kind::Unavailable, format!("credential helper {name}: its answer makes no sense"))
+            })?;
             if answer.username.is_empty() && answer.secret.is_empty() {
                 return Ok(None);
             }
@@ -80,5 +81,11 @@ fn run(name: &str, verb: &str, input: &[u8]) -> Result<Result<Vec<u8>, String>> 
     // Helpers print their errors to standard output.
     let words = [output.stdout, output.stderr].concat();
     let words = String::from_utf8_lossy(&words);
-    Ok(Err(words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect::<String>().trim().to_string()))
+    Ok(Err(words
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(300)
+        .collect::<String>()
+        .trim()
+        .to_string()))
 }

@@ -44,7 +44,9 @@ impl ResolvConf {
                 Some("nameserver") => servers.extend(words.next().and_then(|word| server(word, &index_of))),
                 // The last of `search` and `domain` wins.
                 Some("search") => conf.search = words.map(|word| word.trim_end_matches('.').to_string()).collect(),
-                Some("domain") => conf.search = words.take(1).map(|word| word.trim_end_matches('.').to_string()).collect(),
+                Some("domain") => {
+                    conf.search = words.take(1).map(|word| word.trim_end_matches('.').to_string()).collect()
+                }
                 Some("options") => words.for_each(|word| conf.option(word)),
                 _ => {}
             }
@@ -232,7 +234,8 @@ mod tests {
 
     #[test]
     fn hosts_files() {
-        let text = "127.0.0.1 localhost\n::1 localhost ip6-localhost # six\n10.0.0.9 Registry.Test reg\nbad x\n10.0.0.9 reg\n";
+        let text =
+            "127.0.0.1 localhost\n::1 localhost ip6-localhost # six\n10.0.0.9 Registry.Test reg\nbad x\n10.0.0.9 reg\n";
         let find = |name| in_hosts(text, name).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(find("localhost"), ["127.0.0.1", "::1"]);
         assert_eq!(find("registry.test"), ["10.0.0.9"]);

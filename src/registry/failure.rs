@@ -82,11 +82,12 @@ impl Failure {
         let fault = Fault::new(kind, format!("{doing}: {self}"));
         let fault = match &self {
             Failure::NotTls(_) => fault.hint("--tls-verify=false allows a registry without TLS"),
-            Failure::Untrusted(_) => fault.hint(
-                "put the registry's CA into /etc/containers/certs.d/HOST:PORT/ca.crt, or use --tls-verify=false",
-            ),
+            Failure::Untrusted(_) => fault
+                .hint("put the registry's CA into /etc/containers/certs.d/HOST:PORT/ca.crt, or use --tls-verify=false"),
             Failure::Status { status: 401, .. } => fault.hint("`login` to the registry first"),
-            Failure::Status { status: 429, .. } => fault.hint("log in for a higher limit, or use a mirror in registries.conf"),
+            Failure::Status { status: 429, .. } => {
+                fault.hint("log in for a higher limit, or use a mirror in registries.conf")
+            }
             _ => fault,
         };
         fault.into()
@@ -159,8 +160,7 @@ fn from_tls(error: &rustls::Error) -> Failure {
                 rustls::CertificateError::Expired | rustls::CertificateError::ExpiredContext { .. } => {
                     "certificate has expired".to_string()
                 }
-                rustls::CertificateError::NotValidForName
-                | rustls::CertificateError::NotValidForNameContext { .. } => {
+                rustls::CertificateError::NotValidForName | rustls::CertificateError::NotValidForNameContext { .. } => {
                     "certificate is not valid for this name".to_string()
                 }
                 other => other.to_string(),
@@ -228,7 +228,11 @@ mod tests {
     #[test]
     fn the_registrys_words_are_kept_and_made_harmless() {
         for (status, body, want) in [
-            (404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#, "manifest unknown: manifest unknown"),
+            (
+                404,
+                r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#,
+                "manifest unknown: manifest unknown",
+            ),
             (401, "", "unauthorized: authentication required"),
             (500, "<html>", "unexpected HTTP status 500"),
             (403, r#"{"errors":[{"code":"DENIED","message":"no\u001b[31m\nway"}]}"#, "denied: no [31m way"),

@@ -149,7 +149,9 @@ fn media_type(bytes: &[u8], told: Option<&str>) -> Result<String, Failure> {
     };
     match (settled, is_index) {
         (OCI_INDEX | DOCKER_INDEX, true) | (OCI_MANIFEST | DOCKER_MANIFEST, false) => Ok(settled.to_string()),
-        (OCI_INDEX | DOCKER_INDEX | OCI_MANIFEST | DOCKER_MANIFEST, _) => Err(bad("its media type does not fit its shape")),
+        (OCI_INDEX | DOCKER_INDEX | OCI_MANIFEST | DOCKER_MANIFEST, _) => {
+            Err(bad("its media type does not fit its shape"))
+        }
         _ => Err(bad(&format!("unknown media type {settled:?}"))),
     }
 }

@@ -72,7 +72,9 @@ fn excluded(no_proxy: &str, host: &str, port: u16) -> bool {
                 return address.is_some_and(|address| within(address, network, bits));
             }
             let (name, only_port) = match entry.rsplit_once(':') {
-                Some((name, digits)) if !name.contains(':') || name.ends_with(']') => (name, digits.parse::<u16>().ok()),
+                Some((name, digits)) if !name.contains(':') || name.ends_with(']') => {
+                    (name, digits.parse::<u16>().ok())
+                }
                 _ => (entry.as_str(), None),
             };
             if only_port.is_some_and(|only| only != port) {

@@ -47,7 +47,8 @@ mod tests {
     #[test]
     fn pauses_grow_and_have_an_end() {
         let retry = Retry::default();
-        for (number, asked, seconds) in [(0, None, 1), (1, None, 2), (3, None, 8), (99, None, 32), (0, Some(5), 5), (0, Some(900), 60)]
+        for (number, asked, seconds) in
+            [(0, None, 1), (1, None, 2), (3, None, 8), (99, None, 32), (0, Some(5), 5), (0, Some(900), 60)]
         {
             let asked = asked.map(Duration::from_secs);
             assert_eq!(retry.pause(number, asked), Duration::from_secs(seconds), "{number} {asked:?}");

@@ -1,8 +1,8 @@
 //! The tags of a repository.
 
+use super::Failure;
 use super::client::{Repository, join};
 use super::host::Request;
-use super::Failure;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -21,8 +21,7 @@ impl Repository<'_> {
         let mut target = format!("/v2/{}/tags/list", self.path);
         let mut tags = Vec::new();
         for _ in 0..MOST_PAGES {
-            let request =
-                Request { method: "GET", target, scopes: vec![self.scope("pull")], ..Request::default() };
+            let request = Request { method: "GET", target, scopes: vec![self.scope("pull")], ..Request::default() };
             let (page, next) = self.client.patiently(|| {
                 let reply = self.send(&request)?.success()?;
                 let base = reply.url.parse().map_err(|_| Failure::Bad("no URL".into()))?;

@@ -41,7 +41,8 @@ impl<'b> Repository<'b> {
 }
 
 fn location(reply: &super::client::Reply) -> Result<String, Failure> {
-    let target = reply.header("location").ok_or_else(|| Failure::Bad("upload: the registry gives no Location".into()))?;
+    let target =
+        reply.header("location").ok_or_else(|| Failure::Bad("upload: the registry gives no Location".into()))?;
     let base = reply.url.parse().map_err(|_| Failure::Bad("upload: no URL".into()))?;
     join(&base, target)
 }

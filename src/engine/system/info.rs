@@ -168,7 +168,8 @@ pub fn info(engine: &Engine) -> Result<Info> {
     let config = &engine.config;
     let own = version(config.program).client;
     let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let memory = parse_meminfo(&text("/proc/meminfo"));
+    let meminfo = text("/proc/meminfo");
+    let memory = parse_meminfo(&meminfo);
     let platform = Platform::own();
     let cgroup = cgroups(Path::new("/sys/fs/cgroup"), &text("/proc/cgroups"));
     let tool = |name: &str| Tool {
