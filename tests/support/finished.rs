@@ -4,7 +4,6 @@ use std::process::Output;
 
 /// A command that has ended. Assertions return it, so that they chain.
 #[derive(Debug, Clone)]
-#[must_use]
 pub struct Finished {
     /// The command line, for messages.
     pub line: String,

@@ -130,6 +130,11 @@ impl Image {
         serde_json::to_vec(&config).expect("JSON in memory")
     }
 
+    /// The tars of its layers, bottom first.
+    pub fn layers(&self) -> &[Vec<u8>] {
+        &self.layers
+    }
+
     /// The image's id, without `sha256:`.
     pub fn id(&self) -> String {
         sha256(&self.config_json())

@@ -152,6 +152,7 @@ impl Sandbox {
 
     /// Runs `barge --root … --runroot … LINE` to its end.
     #[track_caller]
+    #[must_use]
     pub fn run(&self, line: &str) -> Finished {
         let words = words(line);
         self.args(&words.iter().map(String::as_str).collect::<Vec<_>>())
@@ -159,12 +160,14 @@ impl Sandbox {
 
     /// The same with the words given one by one.
     #[track_caller]
+    #[must_use]
     pub fn args(&self, args: &[&str]) -> Finished {
         self.finish(self.command(args), b"")
     }
 
     /// The same with bytes on standard input.
     #[track_caller]
+    #[must_use]
     pub fn run_with_input(&self, line: &str, input: &[u8]) -> Finished {
         let words = words(line);
         let mut command = self.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
@@ -174,6 +177,7 @@ impl Sandbox {
 
     /// Runs it under another name: `docker` or `podman`.
     #[track_caller]
+    #[must_use]
     pub fn run_as(&self, name: &str, line: &str) -> Finished {
         let link = self.path("bin").join(name);
         let _ = std::os::unix::fs::symlink(&self.program, &link);

@@ -20,6 +20,10 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::sync::Mutex;
 
+/// More images than any archive has, and more layers than any image.
+const IMAGES: usize = 1000;
+const LAYERS: usize = 1000;
+
 /// One image that was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
@@ -100,6 +104,9 @@ fn describe_index(source: &Source, bytes: &[u8], platform: &Platform, images: &m
     let oci_layout::Document::Index(list) = oci_layout::parse(bytes)? else {
         return Err(Fault::invalid(format!("reading the archive's {}: not an index", oci_layout::INDEX)).into());
     };
+    if list.manifests.len() > IMAGES {
+        return Err(Fault::invalid("reading the archive: too many images").into());
+    }
     let mut by_manifest: BTreeMap<Digest, usize> = BTreeMap::new();
     for entry in list.manifests.iter().filter(|entry| oci_layout::is_image(entry)) {
         let name = oci_layout::name_of(entry);
@@ -156,7 +163,11 @@ fn describe_manifest(source: &Source, bytes: Vec<u8>, path: &dyn Fn(&Digest) -> 
 }
 
 fn describe_docker(source: &Source, bytes: &[u8], images: &mut Vec<Wanted>) -> Result<()> {
-    for item in docker_archive::parse(bytes)? {
+    let items = docker_archive::parse(bytes)?;
+    if items.len() > IMAGES {
+        return Err(Fault::invalid("reading the archive: too many images").into());
+    }
+    for item in items {
         let config = checked(source, &item.config, None, index::CONFIG)?;
         if docker_archive::claimed_digest(&item.config).is_some_and(|claimed| claimed != Digest::of(&config)) {
             let path = item.config;
@@ -190,6 +201,9 @@ fn finish(
     names: Vec<Reference>,
 ) -> Result<Wanted> {
     let diff_ids = index::parse_config(&config)?.rootfs.diff_ids;
+    if diff_ids.len() > LAYERS {
+        return Err(Fault::invalid("reading the archive: an image has too many layers").into());
+    }
     if diff_ids.len() != parts.len() {
         let (said, there) = (diff_ids.len(), parts.len());
         return Err(Fault::invalid(format!("the image's config names {said} layers, its manifest {there}")).into());
