@@ -12,3 +12,4 @@ pub mod signal;
 pub mod spawn;
 pub mod terminal;
 pub mod user;
+pub mod xattr;
