@@ -1,11 +1,11 @@
 //! Shutting the unpacker in: whatever a layer's bytes make it do, it can reach that layer's directory and no more.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{fchdir, pivot_root};
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -23,12 +23,13 @@ pub(super) fn enter(dir: OwnedFd) -> Result<OwnedFd> {
     }
     const NONE: Option<&str> = None;
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).context("making mounts private")?;
-    let name = format!("/proc/self/fd/{}", dir.as_raw_fd());
-    mount(Some(name.as_str()), name.as_str(), NONE, MsFlags::MS_BIND, NONE).context("binding the layer's directory")?;
-    // The name leads to the directory beneath the new mount; its path leads onto it.
-    let path = std::fs::read_link(&name)?;
+    // The handle belongs to the mount namespace that was left: its path leads to the same directory in ours.
+    let path = std::fs::read_link(format!("/proc/self/fd/{}", dir.as_raw_fd()))?;
+    mount(Some(&path), &path, NONE, MsFlags::MS_BIND, NONE).context("binding the layer's directory")?;
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let top = open(&path, flags, Mode::empty())?;
+    let (ours, there) = (fstat(&dir)?, fstat(&top)?);
+    ensure!((ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino), "the layer's directory was replaced");
     drop(dir);
     fchdir(&top)?;
     pivot_root(".", ".").context("entering the layer's directory")?;

@@ -28,6 +28,8 @@ pub struct LayerWriter {
     input: Option<File>,
     report: File,
     child: Option<spawn::Child>,
+    /// What the worker said when it stopped reading.
+    failure: Option<Fault>,
     map: String,
 }
 
@@ -87,6 +89,7 @@ impl Store {
             input: Some(input),
             report,
             child: Some(child),
+            failure: None,
             map,
         })
     }
@@ -156,14 +159,15 @@ impl Store {
                 std::fs::DirBuilder::new().mode(0o755).create(dir.join("diff"))?;
                 std::fs::DirBuilder::new().mode(0o700).create(dir.join("kept"))
             };
-            let lock = lock::lock(File::open(&dir)?, FlockArg::LockShared)?;
-            match made() {
+            let locked = || -> io::Result<Flock<File>> {
+                let lock = lock::lock(File::open(&dir)?, FlockArg::LockShared)?;
+                made()?;
+                Ok(lock)
+            };
+            match locked() {
                 // Whoever clears up may have taken it before it was locked.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                other => {
-                    other.with_context(|| format!("making {}", dir.display()))?;
-                    return Ok((dir, lock));
-                }
+                other => return Ok((dir.clone(), other.with_context(|| format!("making {}", dir.display()))?)),
             }
         }
     }
@@ -175,12 +179,14 @@ impl Store {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let ours = name.strip_suffix(&self.boot_id).and_then(|rest| rest.strip_suffix('.'));
-            if ours.is_some_and(|key| key.len() == 64) {
+            // Whole ones are good in this boot, and other threads of ours are at work.
+            let own = format!("{}-", std::process::id());
+            if ours.is_some_and(|key| key.len() == 64 || key.starts_with(&own)) {
                 continue;
             }
             let Ok(dir) = File::open(entry.path()) else { continue };
             // Those of this boot have somebody who works in them; no one of another boot lives.
-            if Flock::lock(dir, FlockArg::LockExclusiveNonblock).is_ok() {
+            if let Ok(_lock) = Flock::lock(dir, FlockArg::LockExclusiveNonblock) {
                 log::info!("removing a half-made layer, staging/{name}");
                 self.discard(&entry.path())?;
                 cleared.push(name);
@@ -196,11 +202,13 @@ impl Write for LayerWriter {
         match input.write(bytes) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                 self.input = None;
-                let cause = match self.answer() {
-                    Ok(_) => anyhow::anyhow!("the unpacker stopped reading"),
-                    Err(error) => error,
+                let fault = match self.answer() {
+                    Ok(_) => Fault::new(Kind::Internal, "unpacking the layer: the unpacker stopped reading"),
+                    Err(error) => Fault::of(&error)
+                        .cloned()
+                        .unwrap_or_else(|| Fault::new(Kind::Internal, format!("unpacking the layer: {error:#}"))),
                 };
-                Err(io::Error::other(Refused(cause)))
+                Err(io::Error::other(self.failure.insert(fault).clone()))
             }
             other => other,
         }
@@ -211,26 +219,13 @@ impl Write for LayerWriter {
     }
 }
 
-/// Why a layer was refused, found again behind an `io::Error`: its source is the whole chain with its fault.
-#[derive(Debug)]
-struct Refused(anyhow::Error);
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:#}", self.0)
-    }
-}
-
-impl std::error::Error for Refused {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(self.0.as_ref())
-    }
-}
-
 impl LayerWriter {
     /// The tar is at its end: waits for the unpacking, compares the digest.
     pub fn finish(mut self) -> Result<StagedLayer> {
         self.input = None;
+        if let Some(fault) = self.failure.take() {
+            return Err(fault.into());
+        }
         let unpacked = match self.answer()? {
             Answer::Unpacked(unpacked) => unpacked,
             Answer::Failed { .. } => return Err(anyhow::anyhow!("the unpacker failed")),

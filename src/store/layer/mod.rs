@@ -80,7 +80,7 @@ pub struct LayerRecord {
     pub squashed: bool,
     /// What the tree can't say of itself.
     #[serde(default)]
-    pub(super) remarks: extract::Remarks,
+    remarks: extract::Remarks,
 }
 
 /// A layer that is whole.

@@ -496,7 +496,7 @@ mod tests {
 
     #[test]
     fn pax_records_are_strict() {
-        for bad in [&b"5 a=b\n"[..], b"7 a=b\n", b" a=b\n", b"x a=b\n", b"6 ab=\n", b"5 =b\n", b"10 path=\0\0\n", b"99 a=b\n"] {
+        for bad in [&b"5 a=b\n"[..], b"7 a=b\n", b" a=b\n", b"x a=b\n", b"6 abc\n", b"5 =b\n", b"10 path=\0\0\n", b"99 a=b\n"] {
             assert!(parse_pax(bad).is_err(), "{}", String::from_utf8_lossy(bad));
         }
         let good = parse_pax(b"6 a=b\n6 a=c\n").unwrap();
