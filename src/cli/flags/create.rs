@@ -71,7 +71,7 @@ pub struct CreateFlags {
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
     /// When to pull the image: always, missing, never, newer
-    #[arg(long, value_name = "POLICY", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    #[arg(long, value_name = "POLICY")]
     pull: Option<String>,
     /// Don't show the progress of a pull
     #[arg(short, long)]
@@ -136,9 +136,11 @@ impl CreateFlags {
         spec.pull = self.pull_policy()?;
         spec.remove = self.rm;
         spec.restart = self.restart_policy()?;
-        let annotations = if host.program == Program::Docker { self.annotation.clone() } else { split(&self.annotation)? };
+        let annotations =
+            if host.program == Program::Docker { self.annotation.clone() } else { split(&self.annotation)? };
         for text in annotations {
-            let (key, value) = key_value(&text).ok_or_else(|| Fault::invalid("annotations must be formatted KEY=VALUE"))?;
+            let (key, value) =
+                key_value(&text).ok_or_else(|| Fault::invalid("annotations must be formatted KEY=VALUE"))?;
             spec.annotations.insert(key.into(), value.into());
         }
         for path in host.list(&self.label_file)? {
@@ -188,12 +190,16 @@ impl CreateFlags {
         let parts = [&self.os, &self.arch, &self.variant];
         let given = parts.iter().any(|part| part.is_some());
         match &self.platform {
-            Some(_) if given => Err(Fault::invalid("--platform option can not be specified with --arch or --os").into()),
+            Some(_) if given => {
+                Err(Fault::invalid("--platform option can not be specified with --arch or --os").into())
+            }
             Some(text) => Ok(Some(text.parse()?)),
             None if !given => Ok(None),
             None => {
                 let [os, arch, variant] = parts;
-                let mut text = format!("{}/{}", os.as_deref().unwrap_or("linux"), arch.as_deref().unwrap_or(Platform::HOST));
+                let own = Platform::own();
+                let mut text =
+                    format!("{}/{}", os.as_deref().unwrap_or(&own.os), arch.as_deref().unwrap_or(&own.architecture));
                 if let Some(variant) = variant {
                     text.push('/');
                     text.push_str(variant);
@@ -223,7 +229,10 @@ impl CreateFlags {
             _ => false,
         };
         if !valid {
-            return Err(Fault::invalid(format!("running container create option: {policy:?} is not a valid restart policy: invalid argument")).into());
+            return Err(Fault::invalid(format!(
+                "running container create option: {policy:?} is not a valid restart policy: invalid argument"
+            ))
+            .into());
         }
         if matches!(word, "" | "no") {
             return Ok(RestartPolicy::No);
@@ -285,7 +294,8 @@ impl CreateFlags {
             file.write_all(id.as_str().as_bytes())
         };
         write().map_err(|why: std::io::Error| {
-            Fault::new(crate::fault::Kind::Unavailable, format!("writing container id file {}: {why}", path.display())).into()
+            Fault::new(crate::fault::Kind::Unavailable, format!("writing container id file {}: {why}", path.display()))
+                .into()
         })
     }
 }

@@ -26,7 +26,8 @@ impl LogFlags {
         spec.log.driver = self.log_driver.as_deref().map(driver).transpose()?.flatten();
         let options = if host.program == Program::Docker { self.log_opt.clone() } else { split(&self.log_opt)? };
         for text in options {
-            let (key, value) = key_value(&text).ok_or_else(|| Fault::invalid(format!("invalid log option {text:?}")))?;
+            let (key, value) =
+                key_value(&text).ok_or_else(|| Fault::invalid(format!("invalid log option {text:?}")))?;
             match key {
                 "max-size" => {
                     if value != "-1" {
@@ -35,10 +36,18 @@ impl LogFlags {
                 }
                 "max-file" => match value.parse::<u32>() {
                     Ok(1..) => {}
-                    _ => return Err(Fault::invalid(format!("log option max-file: {value:?} is not a positive number")).into()),
+                    _ => {
+                        return Err(
+                            Fault::invalid(format!("log option max-file: {value:?} is not a positive number")).into()
+                        );
+                    }
                 },
                 "tag" | "path" => {}
-                _ => return Err(refuse(&format!("--log-opt {key}"), "only max-size, max-file, path and tag are built").into()),
+                _ => {
+                    return Err(
+                        refuse(&format!("--log-opt {key}"), "only max-size, max-file, path and tag are built").into()
+                    );
+                }
             }
             spec.log.options.insert(key.into(), value.into());
         }
@@ -56,7 +65,10 @@ fn driver(text: &str) -> Result<Option<LogDriver>, Fault> {
         "passthrough" => LogDriver::Passthrough,
         "journald" | "syslog" | "fluentd" | "gelf" | "local" | "awslogs" | "splunk" | "gcplogs" | "etwlogs"
         | "passthrough-tty" => {
-            return Err(refuse(&format!("--log-driver {text}"), "only json-file, k8s-file, none and passthrough are built"));
+            return Err(refuse(
+                &format!("--log-driver {text}"),
+                "only json-file, k8s-file, none and passthrough are built",
+            ));
         }
         _ => return Err(Fault::invalid("running container create option: invalid log driver: invalid argument")),
     }))

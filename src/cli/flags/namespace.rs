@@ -67,7 +67,9 @@ impl NamespaceFlags {
         spec.namespaces.uts = mode("--uts", &self.uts, &[])?;
         spec.namespaces.cgroup = mode("--cgroupns", &self.cgroupns, &[])?;
         if self.network.len() > 1 {
-            return Err(crate::cli::command::refuse("--network given several times", "bridge networks are not built").into());
+            return Err(
+                crate::cli::command::refuse("--network given several times", "bridge networks are not built").into()
+            );
         }
         if let Some(network) = self.network.first() {
             spec.namespaces.network = parse_network(network)?;
@@ -76,7 +78,8 @@ impl NamespaceFlags {
             return Err(Fault::invalid("--no-hosts and --add-host cannot be set together").into());
         }
         for text in split(&self.add_host)? {
-            let valid = text.split_once([':', '=']).is_some_and(|(name, address)| !name.is_empty() && !address.is_empty());
+            let valid =
+                text.split_once([':', '=']).is_some_and(|(name, address)| !name.is_empty() && !address.is_empty());
             if !valid {
                 return Err(Fault::invalid(format!("bad format for add-host: {text:?}")).into());
             }
@@ -86,7 +89,10 @@ impl NamespaceFlags {
         if let Some(name) = &spec.hostname {
             let valid = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');
             if !valid {
-                return Err(Fault::invalid(format!("invalid hostname {name:?}: at most 64 letters, digits, dots and hyphens")).into());
+                return Err(Fault::invalid(format!(
+                    "invalid hostname {name:?}: at most 64 letters, digits, dots and hyphens"
+                ))
+                .into());
             }
         }
         spec.domainname.clone_from(&self.domainname);
@@ -101,7 +107,10 @@ impl NamespaceFlags {
         let names = self.subuidname.is_some() || self.subgidname.is_some();
         if let Some(text) = &self.userns {
             if (maps || names) && !text.is_empty() && text != "private" {
-                return Err(Fault::invalid("--userns and --uidmap/--gidmap/--subuidname/--subgidname are mutually exclusive").into());
+                return Err(Fault::invalid(
+                    "--userns and --uidmap/--gidmap/--subuidname/--subgidname are mutually exclusive",
+                )
+                .into());
             }
             if !(maps || names) {
                 return Ok(parse_user_mode(text)?);
@@ -118,7 +127,10 @@ impl NamespaceFlags {
                 }
                 Ok(ranges)
             };
-            return Ok(UserMode::Map(IdMap { uids: ranges("/etc/subuid", uid_name)?, gids: ranges("/etc/subgid", gid_name)? }));
+            return Ok(UserMode::Map(IdMap {
+                uids: ranges("/etc/subuid", uid_name)?,
+                gids: ranges("/etc/subgid", gid_name)?,
+            }));
         }
         if !maps {
             return Ok(UserMode::Default);

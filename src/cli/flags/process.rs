@@ -93,7 +93,10 @@ impl ProcessFlags {
         process.unset_env_all = self.unsetenv_all;
         process.groups = split(&self.group_add)?;
         if process.groups.iter().any(|group| group == "keep-groups") && process.groups.len() > 1 {
-            return Err(Fault::invalid("the '--group-add keep-groups' option is not allowed with any other --group-add options").into());
+            return Err(Fault::invalid(
+                "the '--group-add keep-groups' option is not allowed with any other --group-add options",
+            )
+            .into());
         }
         process.init = self.init;
         process.interactive = self.interactive;
@@ -111,7 +114,10 @@ impl ProcessFlags {
         process.user = self.user.clone().filter(|user| !user.is_empty());
         if let Some(dir) = &self.workdir {
             if !dir.starts_with('/') {
-                return Err(Fault::invalid(format!("the working directory '{dir}' is invalid, it needs to be an absolute path")).into());
+                return Err(Fault::invalid(format!(
+                    "the working directory '{dir}' is invalid, it needs to be an absolute path"
+                ))
+                .into());
             }
             process.working_dir = Some(dir.clone());
         }
@@ -172,7 +178,9 @@ fn umask(text: &str) -> Result<u32, Fault> {
     let digits = (1..=4).contains(&text.len()) && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
     match u32::from_str_radix(text, 8) {
         Ok(mode) if digits => Ok(mode),
-        _ => Err(Fault::invalid(format!("running container create option: invalid umask string {text}: invalid argument"))),
+        _ => Err(Fault::invalid(format!(
+            "running container create option: invalid umask string {text}: invalid argument"
+        ))),
     }
 }
 
@@ -182,7 +190,14 @@ mod tests {
 
     #[test]
     fn small_grammars() {
-        for (text, mode) in [("22", Some(0o22)), ("0022", Some(0o22)), ("7777", Some(0o7777)), ("99", None), ("", None), ("00022", None)] {
+        for (text, mode) in [
+            ("22", Some(0o22)),
+            ("0022", Some(0o22)),
+            ("7777", Some(0o7777)),
+            ("99", None),
+            ("", None),
+            ("00022", None),
+        ] {
             assert_eq!(umask(text).ok(), mode, "{text:?}");
         }
         assert_eq!(entrypoint("", Program::Podman), Vec::<String>::new());

@@ -108,10 +108,15 @@ impl ResourceFlags {
         resources.kernel_memory = size("kernel-memory", &self.kernel_memory, true)?;
         match (resources.memory, resources.memory_swap) {
             (None, Some(swap)) if swap > 0 => {
-                return Err(Fault::invalid("you should always set a memory limit when using a memoryswap limit, see usage").into());
+                return Err(Fault::invalid(
+                    "you should always set a memory limit when using a memoryswap limit, see usage",
+                )
+                .into());
             }
             (Some(memory), Some(swap)) if swap > 0 && swap < memory => {
-                return Err(Fault::invalid("minimum memoryswap limit should be larger than memory limit, see usage").into());
+                return Err(
+                    Fault::invalid("minimum memoryswap limit should be larger than memory limit, see usage").into()
+                );
             }
             _ => {}
         }
@@ -119,7 +124,9 @@ impl ResourceFlags {
             None | Some(-1) => None,
             Some(percent @ 0..=100) => Some(percent as u64),
             Some(other) => {
-                return Err(Fault::invalid(format!("invalid value: {other}, valid memory swappiness range is 0-100")).into());
+                return Err(
+                    Fault::invalid(format!("invalid value: {other}, valid memory swappiness range is 0-100")).into()
+                );
             }
         };
         resources.nano_cpus = self.cpus.as_deref().map(parse_cpus).transpose()?.filter(|cpus| *cpus != 0);
@@ -140,7 +147,12 @@ impl ResourceFlags {
             None | Some("" | "0") => None,
             Some(text) => match text.parse() {
                 Ok(weight) if (10..=1000).contains(&weight) => Some(weight),
-                _ => return Err(Fault::invalid(format!("invalid value for blkio-weight: {text:?}: range is from 10 to 1000")).into()),
+                _ => {
+                    return Err(Fault::invalid(format!(
+                        "invalid value for blkio-weight: {text:?}: range is from 10 to 1000"
+                    ))
+                    .into());
+                }
             },
         };
         for text in split(&self.blkio_weight_device)? {
@@ -156,7 +168,9 @@ impl ResourceFlags {
         resources.oom_kill_disable = self.oom_kill_disable;
         resources.oom_score_adj = match self.oom_score_adj {
             Some(score) if !(-1000..=1000).contains(&score) => {
-                return Err(Fault::invalid(format!("invalid value {score}, range for oom score adj is [-1000, 1000]")).into());
+                return Err(
+                    Fault::invalid(format!("invalid value {score}, range for oom score adj is [-1000, 1000]")).into()
+                );
             }
             score => score,
         };
@@ -169,7 +183,8 @@ impl ResourceFlags {
         }
         resources.cgroup_parent.clone_from(&self.cgroup_parent);
         for text in split(&self.cgroup_conf)? {
-            let (key, value) = key_value(&text).ok_or_else(|| Fault::invalid(format!("invalid cgroup-conf {text:?}: must be KEY=VALUE")))?;
+            let (key, value) = key_value(&text)
+                .ok_or_else(|| Fault::invalid(format!("invalid cgroup-conf {text:?}: must be KEY=VALUE")))?;
             resources.unified.insert(key.into(), value.into());
         }
         resources.no_cgroup = match self.cgroups.as_deref() {
@@ -179,7 +194,10 @@ impl ResourceFlags {
                 return Err(refuse(&format!("--cgroups={mode}"), "only enabled and disabled are built").into());
             }
             Some(mode) => {
-                return Err(Fault::invalid(format!("running container create option: invalid cgroup mode {mode:?}: invalid argument")).into());
+                return Err(Fault::invalid(format!(
+                    "running container create option: invalid cgroup mode {mode:?}: invalid argument"
+                ))
+                .into());
             }
         };
         for text in split(&self.sysctl)? {

@@ -4,7 +4,9 @@ use super::Host;
 use super::host::split;
 use crate::fault::Fault;
 use crate::model::container::ContainerSpec;
-use crate::model::container::grammar::{check_targets, parse_device, parse_device_rule, parse_mount, parse_tmpfs, parse_volume};
+use crate::model::container::grammar::{
+    check_targets, parse_device, parse_device_rule, parse_mount, parse_tmpfs, parse_volume,
+};
 use crate::model::size::ByteSize;
 use anyhow::Result;
 
@@ -68,7 +70,8 @@ impl StorageFlags {
         spec.security.read_only = self.read_only;
         spec.security.read_only_tmpfs = self.read_only_tmpfs;
         if let Some(text) = &self.shm_size {
-            let size: ByteSize = text.parse().map_err(|why| Fault::invalid(format!("unable to translate --shm-size: {why}")))?;
+            let size: ByteSize =
+                text.parse().map_err(|why| Fault::invalid(format!("unable to translate --shm-size: {why}")))?;
             spec.shm_size = Some(size.0);
         }
         Ok(())

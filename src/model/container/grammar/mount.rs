@@ -83,7 +83,7 @@ fn only_one_of_each(options: &[String]) -> Result<(), Fault> {
     for group in EXCLUSIVE {
         let given: Vec<&str> = options.iter().map(String::as_str).filter(|option| group.contains(option)).collect();
         if given.len() > 1 {
-            let names: Vec<String> = group.iter().rev().map(|name| format!("'{name}'")).collect();
+            let names: Vec<String> = group.iter().map(|name| format!("'{name}'")).collect();
             let names = match &names[..] {
                 [first, second] => format!("{first} or {second}"),
                 names => names.join(", "),
@@ -326,7 +326,7 @@ mod tests {
             ("/a:b", "invalid container path \"b\", must be an absolute path"),
             (":/b", "host directory cannot be empty"),
             ("/a:/b:foo", "invalid option type \"foo\""),
-            ("/a:/b:ro,rw", "invalid options \"ro, rw\", can only specify 1 'ro' or 'rw' option"),
+            ("/a:/b:ro,rw", "invalid options \"ro, rw\", can only specify 1 'rw' or 'ro' option"),
             ("/a:/b:ro:x", "/a:/b:ro:x: incorrect volume format, should be [host-dir:]ctr-dir[:option]"),
             ("name:/b", "-v name:/b: not supported yet: named volumes are not built"),
             ("a/b:/c", "-v a/b:/c: not supported yet: named volumes are not built"),
