@@ -2,6 +2,7 @@
 
 pub mod fd;
 pub mod idmap;
+pub mod inotify;
 pub mod lock;
 pub mod memory;
 pub mod path;

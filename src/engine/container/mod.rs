@@ -8,6 +8,7 @@ mod identity;
 mod inspect;
 mod kill;
 mod list;
+pub mod logs;
 mod pause;
 mod port;
 mod prune;

@@ -62,14 +62,7 @@ impl LogReader {
             }
             files.drain(..files.len() - keep);
         }
-        Ok(LogReader {
-            path: path.to_path_buf(),
-            driver,
-            files,
-            buffer: Vec::new(),
-            parsed: 0,
-            seen_end: false,
-        })
+        Ok(LogReader { path: path.to_path_buf(), driver, files, buffer: Vec::new(), parsed: 0, seen_end: false })
     }
 
     /// The next record that is there now; `false`: none yet.
