@@ -30,18 +30,22 @@ pub fn resolve(globals: &Globals, environment: Environment, caller: Caller, file
             None => PathBuf::from(format!("/tmp/barge-{}", caller.uid)),
         }
     };
-    let root = match &globals.root {
-        Some(root) => absolute(root)?,
-        None => default_root.clone(),
+    let storage = Storage::from_table(&files.storage, caller.owns_system)?;
+    let root = match (&globals.root, storage.root) {
+        (Some(root), _) => absolute(root)?,
+        (None, Some(root)) => absolute(&root)?,
+        (None, None) => default_root.clone(),
     };
-    let run = match &globals.runroot {
-        Some(run) => absolute(run)?,
-        None if root != default_root => user_run.join(format!("at-{:08x}", fingerprint(&root))),
-        None => user_run.clone(),
+    let run = match (&globals.runroot, storage.run) {
+        (Some(run), _) => absolute(run)?,
+        (None, Some(run)) if globals.root.is_none() => absolute(&run)?,
+        _ if root != default_root => user_run.join(format!("at-{:08x}", fingerprint(&root))),
+        _ => user_run.clone(),
     };
     let driver = match globals.storage_driver.as_deref().or(environment.filled("STORAGE_DRIVER")) {
         Some(text) => Some(text.parse()?),
-        None => None,
+        // A driver that is another engine's only (btrfs, zfs) is not asked of us.
+        None => storage.driver.and_then(|text| text.parse().ok()),
     };
     let cgroup_manager = match &globals.cgroup_manager {
         Some(text) => text.parse()?,
@@ -65,10 +69,39 @@ pub fn resolve(globals: &Globals, environment: Environment, caller: Caller, file
         config_home,
         docker_config,
         cgroup_manager,
-        defaults: Defaults::default(),
+        defaults: Defaults::from_table(&files.containers)?,
         files: files.read,
         environment,
     })
+}
+
+/// What storage.conf means to us.
+#[derive(Default)]
+struct Storage {
+    root: Option<PathBuf>,
+    run: Option<PathBuf>,
+    driver: Option<String>,
+}
+
+impl Storage {
+    /// `[storage]` driver, graphroot, runroot; for an ordinary user rootless_storage_path instead of the machine's
+    /// graphroot. Where podman keeps its own store by default is not for us: those places count as not set.
+    fn from_table(file: &toml::Table, owns_system: bool) -> Result<Storage> {
+        let Some(table) = file.get("storage") else { return Ok(Storage::default()) };
+        let text = |key: &str| match table.get(key) {
+            None => Ok(None),
+            Some(toml::Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
+            Some(_) => Err(Fault::invalid(format!("storage.conf: {key} in [storage]: must be a string"))),
+        };
+        let own = |path: &String| !path.contains("containers/storage") && !path.ends_with("/containers");
+        // Variables such as $HOME or $UID in a path: podman expands them, and means its own store.
+        let place = |path: Option<String>| path.filter(own).filter(|path| !path.contains('$')).map(PathBuf::from);
+        let root = match text("rootless_storage_path")? {
+            Some(path) if !owns_system => Some(path),
+            _ => text("graphroot")?,
+        };
+        Ok(Storage { root: place(root), run: place(text("runroot")?), driver: text("driver")? })
+    }
 }
 
 /// A path given by flag, without `.` and `//`; [`super::read`] has joined relative ones to the working directory.
@@ -85,4 +118,96 @@ fn fingerprint(path: &Path) -> u32 {
         .as_encoded_bytes()
         .iter()
         .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(uid: u32) -> Caller {
+        Caller {
+            uid,
+            gid: uid,
+            owns_system: uid == 0,
+            home: Some(if uid == 0 { "/root".into() } else { "/home/ann".into() }),
+            ..Caller::default()
+        }
+    }
+
+    fn config(globals: &Globals, environment: Environment, caller: Caller, storage: &str) -> Config {
+        let files = Files { storage: storage.parse().expect("TOML"), ..Files::default() };
+        resolve(globals, environment, caller, files).expect("it can be resolved")
+    }
+
+    #[test]
+    fn places_follow_the_user() {
+        let none = || Environment::from([]);
+        let root = config(&Globals::default(), none(), caller(0), "");
+        assert_eq!((root.root, root.run, root.rootless), ("/var/lib/barge".into(), "/run/barge".into(), false));
+        let ann = config(&Globals::default(), none(), caller(1000), "");
+        assert_eq!(ann.root, Path::new("/home/ann/.local/share/barge"));
+        assert_eq!((ann.run, ann.rootless), ("/tmp/barge-1000".into(), true));
+        let with_session = Caller { runtime_dir: Some("/run/user/1000".into()), ..caller(1000) };
+        let ann = config(&Globals::default(), Environment::from([("XDG_DATA_HOME", "/data")]), with_session, "");
+        assert_eq!((ann.root, ann.run), ("/data/barge".into(), "/run/user/1000/barge".into()));
+    }
+
+    #[test]
+    fn another_root_is_another_engine() {
+        let globals = |root: &str| Globals { root: Some(root.into()), ..Globals::default() };
+        let one = config(&globals("/srv/one"), Environment::from([]), caller(0), "");
+        let two = config(&globals("/srv/two"), Environment::from([]), caller(0), "");
+        assert_ne!(one.run, two.run);
+        assert!(one.run.starts_with("/run/barge"));
+        let same = config(&globals("/srv/./one"), Environment::from([]), caller(0), "");
+        assert_eq!((one.root, one.run), (same.root, same.run));
+    }
+
+    #[test]
+    fn storage_conf_moves_the_store_but_never_into_podmans() {
+        let flags = Globals { root: Some("/flag".into()), ..Globals::default() };
+        for (globals, uid, file, root) in [
+            (Globals::default(), 0, "[storage]\ngraphroot = \"/srv/x\"", "/srv/x"),
+            (Globals::default(), 0, "[storage]\ngraphroot = \"/var/lib/containers/storage\"", "/var/lib/barge"),
+            (Globals::default(), 7, "[storage]\nrootless_storage_path = \"/srv/y\"\ngraphroot = \"/srv/x\"", "/srv/y"),
+            (
+                Globals::default(),
+                7,
+                "[storage]\nrootless_storage_path = \"$HOME/store\"",
+                "/home/ann/.local/share/barge",
+            ),
+            (flags, 0, "[storage]\ngraphroot = \"/srv/x\"", "/flag"),
+        ] {
+            assert_eq!(config(&globals, Environment::from([]), caller(uid), file).root, Path::new(root), "{file}");
+        }
+    }
+
+    #[test]
+    fn the_driver_is_a_flag_a_variable_or_a_key() {
+        let file = "[storage]\ndriver = \"vfs\"";
+        let flags = Globals { storage_driver: Some("overlay".into()), ..Globals::default() };
+        let driver = |globals: &Globals, environment, file| config(globals, environment, caller(0), file).driver;
+        use crate::model::storage::Driver::{Overlay, Vfs};
+        assert_eq!(driver(&Globals::default(), Environment::from([]), file), Some(Vfs));
+        assert_eq!(
+            driver(&Globals::default(), Environment::from([("STORAGE_DRIVER", "overlay")]), file),
+            Some(Overlay)
+        );
+        assert_eq!(driver(&flags, Environment::from([("STORAGE_DRIVER", "vfs")]), file), Some(Overlay));
+        assert_eq!(driver(&Globals::default(), Environment::from([]), "[storage]\ndriver = \"zfs\""), None);
+    }
+
+    #[test]
+    fn what_is_not_built_is_refused_by_name() {
+        for globals in [
+            Globals { storage_opt: vec!["overlay.size=1g".into()], ..Globals::default() },
+            Globals { hooks_dir: vec!["/etc/hooks".into()], ..Globals::default() },
+            Globals { cgroup_manager: Some("systemd".into()), ..Globals::default() },
+            Globals { storage_driver: Some("btrfs".into()), ..Globals::default() },
+        ] {
+            let result = resolve(&globals, Environment::from([]), caller(0), Files::default());
+            let kind = result.map(|_| ()).map_err(|error| Fault::kind_of(&error));
+            assert_eq!(kind, Err(crate::fault::Kind::Unsupported), "{globals:?}");
+        }
+    }
 }
