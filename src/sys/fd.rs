@@ -75,6 +75,26 @@ pub fn take_inherited(number: i32) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// A copy of descriptor `number` of this process, whoever owns it.
+pub fn duplicate(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: fcntl with F_DUPFD_CLOEXEC takes integers and touches no memory.
+    let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
+    if copy < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor and gave it to nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// A copy of descriptor `number`, if it came from whoever started us: all that we open ourselves is close-on-exec.
+pub fn duplicate_inherited(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: fcntl with F_GETFD takes two integers and touches no memory.
+    match unsafe { libc::fcntl(number, libc::F_GETFD) } {
+        flags if flags >= 0 && flags & libc::FD_CLOEXEC == 0 => duplicate(number),
+        _ => Err(io::Error::from_raw_os_error(libc::EBADF)),
+    }
+}
+
 /// Makes every descriptor from `first` on close-on-exec.
 pub fn close_on_exec_from(first: u32) -> io::Result<()> {
     // SAFETY: close_range takes three integers and touches no memory.

@@ -2,10 +2,10 @@
 
 pub mod fd;
 pub mod idmap;
-pub mod inotify;
 pub mod lock;
 pub mod memory;
 pub mod path;
+pub mod pid;
 pub mod pidfd;
 pub mod poll;
 pub mod pty;
@@ -13,4 +13,3 @@ pub mod signal;
 pub mod spawn;
 pub mod terminal;
 pub mod user;
-pub mod xattr;

@@ -1,28 +1,18 @@
 //! `create`
 
-use crate::cli::flags::{CreateFlags, Host};
-use crate::cli::output;
-use crate::cli::terminal::progress::progress;
 use crate::engine::Engine;
-use crate::engine::container;
+use crate::fault::Fault;
 use anyhow::Result;
 
-/// Create but do not start a container
-///
-/// Prints its ID.
+/// To come
 #[derive(Debug, clap::Args)]
-#[command(after_help = "IMAGE [COMMAND [ARG...]]")]
 pub struct Args {
-    #[command(flatten)]
-    create: CreateFlags,
+    /// Image and command
+    #[arg(trailing_var_arg = true)]
+    words: Vec<String>,
 }
 
 /// Runs the command.
-pub fn run(args: &Args, engine: &Engine) -> Result<()> {
-    args.create.streams()?;
-    args.create.check_id_file()?;
-    let spec = args.create.spec(&Host::new(&engine.config))?;
-    let id = container::create(engine, spec, &args.create.options(), &*progress(args.create.quiet))?;
-    args.create.write_id_file(&id)?;
-    output::line(id)
+pub fn run(_args: &Args, _engine: &Engine) -> Result<()> {
+    Err(Fault::unsupported("create: not built yet").into())
 }

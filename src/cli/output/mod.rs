@@ -1,7 +1,6 @@
 //! What commands print: lines, tables, templates, JSON. Nothing else writes to standard output.
 
 mod table;
-pub mod template;
 
 pub use table::{Table, align};
 

@@ -1,17 +1,136 @@
 //! `exited`: what is done once when a container's process is gone, by whoever comes first.
 
+use super::identity;
+use crate::config::Config;
 use crate::engine::Engine;
+use crate::fault::{Fault, Kind};
 use crate::model::id::ContainerId;
+use crate::model::lifecycle::{Change, Phase};
+use crate::monitor::{self, ExitRecord};
+use crate::store::{Container, ExitReason, LockedContainer};
+use crate::sys::spawn::Inherited;
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 
 /// Records the end of a container whose process is gone, removes its cgroup and, with `--rm`, itself. Idempotent: the
 /// first caller under the lock does it. Returns the exit code, `None` when nobody can know it.
-pub fn exited(_engine: &Engine, _id: &ContainerId) -> Result<Option<u8>> {
-    todo!()
+pub fn exited(engine: &Engine, id: &ContainerId) -> Result<Option<u8>> {
+    // The exit record goes with a removed container: look before the lock is there to wait for.
+    let before = ExitRecord::read(&engine.store.container_dirs(id).run)?;
+    let mut container = match engine.store.lock_container(id) {
+        Ok(container) => container,
+        Err(error) if Fault::kind_of(&error) == Kind::NotFound => return Ok(before.and_then(|record| record.code)),
+        Err(error) => return Err(error),
+    };
+    settle(engine, &mut container)?;
+    match container.phase {
+        Phase::Exited { code } => {
+            if container.spec.remove {
+                remove_settled(container)?;
+            }
+            Ok(code)
+        }
+        phase if runs_in(phase) => Err(Fault::conflict(format!("container {id} still runs")).into()),
+        _ => Ok(None),
+    }
+}
+
+/// Whether a process is there, as far as the record says.
+pub(super) fn runs(container: &Container) -> bool {
+    runs_in(container.phase)
+}
+
+fn runs_in(phase: Phase) -> bool {
+    matches!(phase, Phase::Running | Phase::Paused)
+}
+
+/// The container as it truly is: one whose process is gone has been cleaned up after. Takes no lock when all is well.
+pub(super) fn settled(engine: &Engine, id: &ContainerId) -> Result<Container> {
+    let container = engine.store.find_container(id.as_str())?;
+    if !runs(&container) || identity::is_alive(engine, &container) {
+        return Ok(container);
+    }
+    exited(engine, id)?;
+    engine.store.find_container(id.as_str())
+}
+
+/// If the record says that it runs and its process is gone: writes down how it ended, and removes its cgroup.
+pub(super) fn settle(engine: &Engine, container: &mut LockedContainer) -> Result<()> {
+    if !runs(container) || identity::process(engine, container.process.as_ref())?.is_some() {
+        return Ok(());
+    }
+    let in_this_boot = container.process.as_ref().is_some_and(|process| process.boot_id == engine.store.boot_id());
+    // The monitor writes the record before anybody is told. If it is just doing so, wait for it; if it is dead, nobody
+    // can know the code, and that is what is said.
+    let end = if in_this_boot { monitor::client::wait(&container.dirs().run)? } else { None };
+    if in_this_boot {
+        remove_cgroup(container);
+    }
+    record_end(engine, container, end)?;
+    container.save()
+}
+
+fn record_end(engine: &Engine, container: &mut LockedContainer, end: Option<ExitRecord>) -> Result<()> {
+    container.set_phase(Change::Exit { code: end.as_ref().and_then(|end| end.code) })?;
+    let finished = end.as_ref().map_or_else(super::now, |end| end.finished.clone());
+    let rebooted = container.process.as_ref().is_none_or(|process| process.boot_id != engine.store.boot_id());
+    let record = container.record_mut();
+    record.finished = Some(finished);
+    record.process = None;
+    record.monitor = None;
+    record.exit = match end {
+        Some(end) => ExitReason { signal: end.signal, oom_killed: end.oom_killed, error: String::new() },
+        None if rebooted => ExitReason { error: "the machine was restarted".into(), ..ExitReason::default() },
+        None => {
+            ExitReason { error: "its monitor was killed: the exit code is unknown".into(), ..ExitReason::default() }
+        }
+    };
+    Ok(())
+}
+
+/// A cgroup that can't be removed now (something in it is still dying) must not keep the rest from being done:
+/// `system check` finds it by the container's id.
+pub(super) fn remove_cgroup(container: &Container) {
+    let outcome = super::cgroup(container).and_then(|cgroup| match cgroup {
+        Some(cgroup) => cgroup.remove(),
+        None => Ok(()),
+    });
+    if let Err(error) = outcome {
+        log::warn!("removing the cgroup of {}: {error:#}", container.id.short());
+    }
+}
+
+/// Removes a container that does not run.
+pub(super) fn remove_settled(mut container: LockedContainer) -> Result<()> {
+    if container.phase != Phase::Removing {
+        container.set_phase(Change::Remove)?;
+    }
+    container.remove()
+}
+
+/// What `@reap` is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ReapConfig {
+    /// The engine's.
+    pub config: Config,
+    /// Which container.
+    pub id: ContainerId,
 }
 
 /// The role `@reap`: calls [`exited`] for one container when no command is there to do it.
-pub fn reap_role(_arguments: &[OsString]) -> u8 {
-    todo!()
+pub fn reap_role(arguments: &[OsString]) -> u8 {
+    let outcome = (|| -> Result<()> {
+        let mut inherited = Inherited::take(arguments.iter().cloned())?;
+        let told: ReapConfig = serde_json::from_slice(&inherited.config()?)?;
+        let engine = Engine::open(told.config)?;
+        exited(&engine, &told.id).map(|_| ())
+    })();
+    match outcome {
+        Ok(()) => 0,
+        Err(error) => {
+            log::error!("cleaning up: {error:#}");
+            1
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! Which containers a command means.
 
+use super::list::{Filters, live_phase};
 use crate::engine::Engine;
+use crate::fault::{Fault, Kind};
 use crate::model::id::ContainerId;
-use anyhow::Result;
+use crate::model::lifecycle::Phase;
+use anyhow::{Context, Result};
 use std::path::PathBuf;
 
 /// Names, ids and the flags that stand for some of them.
@@ -25,22 +28,58 @@ pub struct Selection {
 }
 
 /// The container with this name, id or unique id prefix.
-pub fn find(_engine: &Engine, _name: &str) -> Result<ContainerId> {
-    todo!()
+pub fn find(engine: &Engine, name: &str) -> Result<ContainerId> {
+    Ok(engine.store.find_container(name)?.id.clone())
 }
 
 /// Whether [`find`] would find one.
-pub fn exists(_engine: &Engine, _name: &str) -> Result<bool> {
-    todo!()
+pub fn exists(engine: &Engine, name: &str) -> Result<bool> {
+    match find(engine, name) {
+        Ok(_) => Ok(true),
+        Err(error) if Fault::kind_of(&error) == Kind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The container that was created last.
-pub fn latest(_engine: &Engine) -> Result<ContainerId> {
-    todo!()
+pub fn latest(engine: &Engine) -> Result<ContainerId> {
+    match engine.store.containers()?.last() {
+        Some(container) => Ok(container.id.clone()),
+        None => Err(Fault::not_found("no containers found: no such container").into()),
+    }
 }
 
 /// One entry per selected container: what the user called it, and which it is or why there is none. Fails as a whole
 /// when the flags themselves make no sense.
-pub fn select(_engine: &Engine, _selection: &Selection) -> Result<Vec<(String, Result<ContainerId>)>> {
-    todo!()
+pub fn select(engine: &Engine, selection: &Selection) -> Result<Vec<(String, Result<ContainerId>)>> {
+    let mut found = Vec::new();
+    let mut names = selection.names.clone();
+    for path in &selection.id_files {
+        match std::fs::read_to_string(path) {
+            Ok(text) => names.push(text.lines().next().unwrap_or_default().trim().to_string()),
+            Err(error) if selection.ignore && error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| format!("reading cidfile {}", path.display())),
+        }
+    }
+    for name in names {
+        match find(engine, &name) {
+            Err(error) if selection.ignore && Fault::kind_of(&error) == Kind::NotFound => {}
+            outcome => found.push((name, outcome)),
+        }
+    }
+    if selection.latest {
+        let id = latest(engine)?;
+        found.push((id.to_string(), Ok(id)));
+    }
+    if selection.all || !selection.filters.is_empty() {
+        let filters = Filters::parse(engine, &selection.filters)?;
+        for container in engine.store.containers()?.iter().rev() {
+            let phase = live_phase(engine, container);
+            let wanted = !selection.running || matches!(phase, Phase::Running | Phase::Paused);
+            if wanted && filters.match_container(container, phase) {
+                found.push((container.id.to_string(), Ok(container.id.clone())));
+            }
+        }
+    }
+    Ok(found)
 }

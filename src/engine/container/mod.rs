@@ -3,12 +3,14 @@
 pub mod attach;
 mod create;
 mod exited;
+mod facts;
 mod find;
 mod identity;
+mod ids;
 mod inspect;
 mod kill;
 mod list;
-pub mod logs;
+mod lower;
 mod pause;
 mod port;
 mod prune;
@@ -19,6 +21,7 @@ mod run;
 mod start;
 mod stop;
 mod top;
+mod volumes;
 mod wait;
 
 pub use attach::{Attachment, Streams, attach};
@@ -39,3 +42,36 @@ pub use start::{StartOptions, Started, start};
 pub use stop::{StopOptions, Stopped, stop};
 pub use top::{Processes, top};
 pub use wait::{Condition, wait};
+
+use super::Engine;
+use super::bundle::Resolved;
+use crate::runtime::cgroup::{self, CgroupDriver};
+use crate::store::{Container, ContainerRecord};
+use anyhow::Result;
+use std::path::PathBuf;
+
+/// The time, as records have it.
+fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+/// What was worked out when the container was made. Empty for a record that has none.
+fn resolved(record: &ContainerRecord) -> Resolved {
+    serde_json::from_value(record.resolved.clone()).unwrap_or_default()
+}
+
+/// Below the hierarchies' mount points.
+fn cgroup_path(record: &ContainerRecord) -> PathBuf {
+    let parent = record.spec.resources.cgroup_parent.as_deref().filter(|parent| !parent.is_empty()).unwrap_or("/barge");
+    PathBuf::from(format!("/{}/{}", parent.trim_matches('/'), record.id))
+}
+
+/// The cgroup of a container, if it has one.
+fn cgroup(container: &Container) -> Result<Option<Box<dyn CgroupDriver>>> {
+    resolved(container).cgroup.map(|place| cgroup::open(&place)).transpose()
+}
+
+/// Whether a container that asks for no limit gets the default ones.
+fn has_cgroups(engine: &Engine) -> bool {
+    !engine.config.rootless || cgroup::host().is_ok_and(|host| host.writable && host.version == 2)
+}

@@ -6,6 +6,6 @@ use crate::model::name::Name;
 use anyhow::Result;
 
 /// Gives a container another name; durable when it returns.
-pub fn rename(_engine: &Engine, _id: &ContainerId, _name: Name) -> Result<()> {
-    todo!()
+pub fn rename(engine: &Engine, id: &ContainerId, name: Name) -> Result<()> {
+    engine.store.lock_container(id)?.rename(&name)
 }

@@ -1,9 +1,20 @@
 //! `start`: a created or exited container runs.
 
-use super::{Attachment, Streams};
+use super::exited::{ReapConfig, remove_settled, settle};
+use super::{Attachment, Streams, facts, resolved};
+use crate::config::Program;
 use crate::engine::Engine;
+use crate::engine::bundle;
+use crate::fault::Fault;
+use crate::model::container::{ContainerSpec, ImageSource, LogDriver};
 use crate::model::id::ContainerId;
-use anyhow::Result;
+use crate::model::lifecycle::{Change, Phase};
+use crate::model::size::ByteSize;
+use crate::monitor::{self, Descriptors, LogConfig, MonitorConfig, Reap, Source};
+use crate::runtime::{Bundle, CgroupChoice, RootSource, Seccomp};
+use crate::store::{Container, ExitReason, LockedContainer, Place, ProcessIdentity, RootMount};
+use anyhow::{Context, Result};
+use std::os::fd::OwnedFd;
 
 /// How to start.
 #[derive(Debug, Clone, Default)]
@@ -23,12 +34,274 @@ pub enum Started {
         pid: i32,
         /// When it was asked for.
         attachment: Option<Attachment>,
+        /// What was done in another way than asked.
+        warnings: Vec<String>,
     },
     /// It ran already: nothing was done.
     AlreadyRunning,
 }
 
 /// Starts a container. Its command not being found or executable is a `Fault` of that kind (exit codes 127 and 126).
-pub fn start(_engine: &Engine, _id: &ContainerId, _options: &StartOptions) -> Result<Started> {
-    todo!()
+pub fn start(engine: &Engine, id: &ContainerId, options: &StartOptions) -> Result<Started> {
+    let mut container = engine.store.lock_container(id)?;
+    settle(engine, &mut container)?;
+    match container.phase {
+        Phase::Running => return Ok(Started::AlreadyRunning),
+        Phase::Paused => {
+            return Err(Fault::conflict(format!(
+                "cannot start container {id}: it is paused: container state improper"
+            ))
+            .hint("unpause it first")
+            .into());
+        }
+        _ => {}
+    }
+    launch(engine, container, options)
+}
+
+/// Starts a locked container that does not run. When that fails it is what it was, or gone if it was made for one run.
+pub(super) fn launch(engine: &Engine, mut container: LockedContainer, options: &StartOptions) -> Result<Started> {
+    match try_launch(engine, &mut container, options) {
+        Ok(started) => Ok(started),
+        Err(error) => {
+            if container.spec.remove && container.phase == Phase::Created {
+                super::exited::remove_cgroup(&container);
+                if let Err(second) = remove_settled(container) {
+                    log::warn!("{second:#}");
+                }
+            }
+            Err(error)
+        }
+    }
+}
+
+fn try_launch(engine: &Engine, container: &mut LockedContainer, options: &StartOptions) -> Result<Started> {
+    let before = container.record_mut().clone();
+    let dirs = container.dirs().clone();
+    clear_run_dir(&dirs.run)?;
+    let config = prepare(engine, container)?;
+    let mut config = config;
+    let mut descriptors = Descriptors::default();
+    let mut attachment = None;
+    if let Some(streams) = options.attach {
+        config.stdin_once = container.spec.process.interactive && streams.stdin;
+        let (ours, theirs) = Attachment::before_start(&container.id, container.spec.process.terminal, streams)?;
+        descriptors.attach = Some(theirs);
+        attachment = Some(ours);
+    }
+    if options.preserve_fds {
+        descriptors.preserved = preserved(container.spec.process.preserve_fds)?;
+    }
+    if config.log.passthrough {
+        let [stdin, stdout, stderr] = [0, 1, 2].map(crate::sys::fd::duplicate);
+        descriptors.passthrough = Some([stdin?, stdout?, stderr?]);
+    }
+    let handle = monitor::spawn(&config, descriptors)?;
+    container.set_phase(Change::Start)?;
+    let identity = |pid, start_time| ProcessIdentity { pid, start_time, boot_id: engine.store.boot_id().to_string() };
+    let pid = handle.pid;
+    let record = container.record_mut();
+    record.process = Some(identity(handle.pid, handle.start_time));
+    record.monitor = Some(identity(handle.monitor_pid, handle.monitor_start_time));
+    record.started = Some(super::now());
+    record.finished = None;
+    record.exit = ExitReason::default();
+    // Not yet running, but from here on a crash of ours leaves a record that finds the process.
+    let outcome = container.save_for_this_boot().and_then(|()| handle.start());
+    match outcome {
+        Ok(started) => {
+            keep_cgroup(container, started.cgroup)?;
+            if container.place == Place::Disk {
+                container.save()?;
+            }
+            Ok(Started::Running { pid, attachment, warnings: started.warnings })
+        }
+        Err(error) => {
+            let record = container.record_mut();
+            *record = before;
+            record.exit.error = format!("{error:#}");
+            container.save()?;
+            Err(error)
+        }
+    }
+}
+
+/// The descriptors that whoever called us left open for the container. Ours are all close-on-exec, so that none of
+/// them can be taken for one.
+fn preserved(count: u32) -> Result<Vec<OwnedFd>> {
+    let missing = |number: i32| {
+        Fault::invalid(format!(
+            "file descriptor {number} is not available - the preserve-fds option requires that file descriptors must be passed"
+        ))
+    };
+    (3..)
+        .take(count as usize)
+        .map(|number| Ok(crate::sys::fd::duplicate_inherited(number).map_err(|_| missing(number))?))
+        .collect()
+}
+
+/// What the runtime made of the wish for a cgroup must be found again: by pause, top, stats and the cleaning up.
+fn keep_cgroup(container: &mut LockedContainer, cgroup: Option<crate::runtime::cgroup::Place>) -> Result<()> {
+    let mut known = resolved(container);
+    if known.cgroup == cgroup {
+        return Ok(());
+    }
+    known.cgroup = cgroup;
+    container.record_mut().resolved = serde_json::to_value(&known)?;
+    if container.place == Place::Run { container.save_for_this_boot() } else { Ok(()) }
+}
+
+/// The last run's files must not be taken for this run's.
+fn clear_run_dir(dir: &std::path::Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    for name in [monitor::paths::EXIT, monitor::paths::ATTACH] {
+        match std::fs::remove_file(dir.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("clearing {}", dir.display()));
+            }
+            _ => {}
+        }
+    }
+    // It went with the last boot.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("making {}", dir.display()))
+}
+
+/// What the monitor is told.
+fn prepare(engine: &Engine, container: &Container) -> Result<MonitorConfig> {
+    let spec = &container.spec;
+    let dirs = container.dirs();
+    let (mount, root) = root(engine, container)?;
+    let facts = facts::gather(engine, container, &mount)?;
+    let own = resolved(container);
+    let config = bundle::config(spec, &own, &facts)?;
+    let seccomp = match &spec.security.seccomp {
+        _ if spec.security.privileged => Seccomp::Unconfined,
+        crate::model::container::SeccompProfile::Default => Seccomp::Default,
+        crate::model::container::SeccompProfile::Unconfined => Seccomp::Unconfined,
+        crate::model::container::SeccompProfile::Json(text) => Seccomp::Json(text.clone()),
+    };
+    let bundle = Bundle {
+        id: container.id.to_string(),
+        spec: Box::new(config),
+        root,
+        seccomp,
+        cgroup: if spec.resources.no_cgroup { CgroupChoice::None } else { CgroupChoice::Files },
+        init: spec.process.init,
+        cache_dir: engine.store.layout().cache(),
+        state_dir: dirs.run.clone(),
+    };
+    let reap = Reap {
+        role: "@reap".into(),
+        config: serde_json::to_value(ReapConfig { config: engine.config.clone(), id: container.id.clone() })?,
+    };
+    Ok(MonitorConfig {
+        id: container.id.to_string(),
+        name: container.name.to_string(),
+        source: Source::Container(Box::new(bundle)),
+        terminal: spec.process.terminal,
+        interactive: spec.process.interactive,
+        stdin_once: false,
+        run_dir: dirs.run.clone(),
+        log: log(engine, container)?,
+        timeout: spec.process.timeout,
+        pid_file: spec.pid_file.clone(),
+        monitor_pid_file: spec.monitor_pid_file.clone(),
+        reap: Some(reap),
+        preserve_fds: spec.process.preserve_fds,
+    })
+}
+
+/// What its root is made of: for looking things up in it, and for the runtime.
+fn root(engine: &Engine, container: &Container) -> Result<(RootMount, RootSource)> {
+    let userxattr = engine.config.rootless;
+    match &container.spec.image {
+        ImageSource::Rootfs { path, overlay: false } => {
+            Ok((RootMount::Directory(path.clone()), RootSource::Directory(path.clone())))
+        }
+        ImageSource::Rootfs { path, overlay: true } => {
+            let scratch = container.dirs().disk.join("scratch");
+            Ok((RootMount::Directory(path.clone()), RootSource::Throwaway { path: path.clone(), scratch, userxattr }))
+        }
+        ImageSource::Image(_) => {
+            let volatile = container.place == Place::Run;
+            let mount = engine.store.root_mount(&container.layers, container.dirs(), volatile)?;
+            let source = match mount.clone() {
+                RootMount::Overlay { lower, upper, work, volatile, userxattr } => {
+                    RootSource::Overlay { lower, upper, work, volatile, userxattr }
+                }
+                RootMount::Directory(dir) => RootSource::Directory(dir),
+            };
+            Ok((mount, source))
+        }
+    }
+}
+
+/// The log driver of a container.
+pub(super) fn log_driver(engine: &Engine, spec: &ContainerSpec) -> LogDriver {
+    let default = if engine.config.program == Program::Podman { LogDriver::K8sFile } else { LogDriver::JsonFile };
+    spec.log.driver.unwrap_or(default)
+}
+
+/// The log file of a container.
+pub(super) fn log_path(engine: &Engine, container: &Container) -> std::path::PathBuf {
+    match container.spec.log.options.get("path") {
+        Some(path) => path.into(),
+        None => container.dirs().disk.join(match log_driver(engine, &container.spec) {
+            LogDriver::JsonFile => format!("{}-json.log", container.id),
+            _ => "ctr.log".to_string(),
+        }),
+    }
+}
+
+fn log(engine: &Engine, container: &Container) -> Result<LogConfig> {
+    let options = &container.spec.log.options;
+    let driver = log_driver(engine, &container.spec);
+    for (name, _) in options {
+        if !matches!(name.as_str(), "max-size" | "max-file" | "tag" | "path" | "labels" | "env" | "mode" | "compress") {
+            return Err(Fault::invalid(format!("unknown log opt '{name}' for {driver:?} log driver")).into());
+        }
+    }
+    let max_size = match options.get("max-size").map(String::as_str) {
+        None => 10 << 20,
+        Some("-1") => 0,
+        Some(text) => text.parse::<ByteSize>().context("log option max-size")?.0,
+    };
+    let max_files = match options.get("max-file") {
+        None => 3,
+        Some(text) => text
+            .parse::<u32>()
+            .ok()
+            .filter(|count| *count > 0)
+            .ok_or_else(|| Fault::invalid(format!("log option max-file {text:?}: must be a number from 1 on")))?,
+    };
+    Ok(LogConfig {
+        driver,
+        path: log_path(engine, container),
+        max_size,
+        max_files,
+        tag: options.get("tag").map(|tag| expand_tag(tag, container)).unwrap_or_default(),
+        passthrough: driver == LogDriver::Passthrough,
+    })
+}
+
+/// `{{.ID}}`, `{{.Name}}` …: docker's words in log tags.
+fn expand_tag(tag: &str, container: &Container) -> String {
+    let image = container.image.as_ref();
+    let mut text = tag.to_string();
+    for (word, value) in [
+        ("ID", container.id.short()),
+        ("FullID", container.id.as_str()),
+        ("Name", container.name.as_str()),
+        ("ImageName", image.map_or("", |image| &image.name)),
+        ("ImageID", image.map_or("", |image| image.id.short())),
+        ("ImageFullID", image.map_or("", |image| image.id.as_str())),
+        ("DaemonName", "barge"),
+    ] {
+        text = text.replace(&format!("{{{{.{word}}}}}"), value);
+    }
+    text
 }

@@ -1,8 +1,13 @@
 //! `stop`: the stop signal, a grace period, SIGKILL.
 
+use super::exited::{exited, runs, settle, settled};
+use super::{identity, pause, resolved};
 use crate::engine::Engine;
+use crate::fault::{Fault, Kind};
 use crate::model::id::ContainerId;
+use crate::store::Container;
 use anyhow::Result;
+use std::time::Duration;
 
 /// How to stop.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +30,60 @@ pub enum Stopped {
 }
 
 /// Stops a container. One that does not run is an outcome, not an error. Works when its monitor is dead.
-pub fn stop(_engine: &Engine, _id: &ContainerId, _options: &StopOptions) -> Result<Stopped> {
-    todo!()
+pub fn stop(engine: &Engine, id: &ContainerId, options: &StopOptions) -> Result<Stopped> {
+    let stopped = end(engine, id, options)?;
+    if stopped != Stopped::WasStopped {
+        exited(engine, id)?;
+    }
+    Ok(stopped)
+}
+
+/// The same for a restart: a `--rm` container is not removed by us, and its lock keeps others from doing so only
+/// while they would look; `@reap` may be faster, then there is nothing to start.
+pub(super) fn stop_keeping(engine: &Engine, id: &ContainerId, options: &StopOptions) -> Result<Stopped> {
+    let stopped = end(engine, id, options)?;
+    let mut container = engine.store.lock_container(id)?;
+    settle(engine, &mut container)?;
+    Ok(stopped)
+}
+
+fn end(engine: &Engine, id: &ContainerId, options: &StopOptions) -> Result<Stopped> {
+    let container = match settled(engine, id) {
+        Ok(container) => container,
+        // It ended just now, and was `--rm`.
+        Err(error) if Fault::kind_of(&error) == Kind::NotFound => return Ok(Stopped::WasStopped),
+        Err(error) => return Err(error),
+    };
+    if !runs(&container) {
+        return Ok(Stopped::WasStopped);
+    }
+    let Some(process) = identity::process(engine, container.process.as_ref())? else {
+        return Ok(Stopped::Stopped);
+    };
+    let own = resolved(&container);
+    let signal = options.signal.unwrap_or(if own.stop_signal > 0 { own.stop_signal } else { libc::SIGTERM });
+    let seconds = options.timeout.unwrap_or(i64::from(own.stop_timeout));
+    let grace = u64::try_from(seconds).ok().map(Duration::from_secs);
+    if grace.is_none_or(|grace| !grace.is_zero()) {
+        process.signal(signal)?;
+        thaw(&container);
+        if process.wait(grace)? {
+            return Ok(Stopped::Stopped);
+        }
+        log::info!(
+            "container {} did not end by {} in {seconds} s: killing it",
+            id.short(),
+            super::kill::signal_name(signal)
+        );
+    }
+    process.signal(libc::SIGKILL)?;
+    thaw(&container);
+    process.wait(None)?;
+    Ok(if signal == libc::SIGKILL { Stopped::Stopped } else { Stopped::Killed })
+}
+
+fn thaw(container: &Container) {
+    if let Err(error) = pause::thaw_if_frozen(container) {
+        log::warn!("thawing {}: {error:#}", container.id.short());
+    }
 }

@@ -1,0 +1,407 @@
+//! What a start has to look up: the facts of [`crate::engine::bundle`].
+
+use super::{exited, identity, lower, resolved};
+use crate::config::Program;
+use crate::engine::bundle::{Facts, HostDevice, Joined, Resolved};
+use crate::engine::user::{self, Account, Files};
+use crate::engine::{Engine, files};
+use crate::fault::Fault;
+use crate::model::container::*;
+use crate::store::{Container, RootMount};
+use anyhow::{Context, Result};
+use nix::sys::resource::{Resource, getrlimit};
+use std::collections::BTreeMap;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// Looks everything up, and writes the generated files to the container's run directory.
+pub(super) fn gather(engine: &Engine, container: &Container, root: &RootMount) -> Result<Facts> {
+    let spec = &container.spec;
+    let own = resolved(container);
+    let joined = joined(engine, spec)?;
+    let tree = Tree { root, spec };
+    let (account, passwd) = account(engine, spec, &own, &tree)?;
+    let host_name = host_name(spec);
+    let mut facts = Facts {
+        id: container.id.clone(),
+        program: engine.config.program,
+        rootless: engine.config.rootless,
+        user: account,
+        host_name,
+        files: Vec::new(),
+        volumes: container.dirs().disk.join("volumes"),
+        devices: devices(spec)?,
+        block_devices: block_devices(spec)?,
+        joined,
+        ids: own.ids.clone(),
+        hard_limits: hard_limits(spec),
+        cgroup: super::cgroup_path(container),
+        has_cgroups: super::has_cgroups(engine),
+        capabilities: capabilities(spec)?,
+        thermal_cpus: thermal_cpus(),
+        time_zone: time_zone(spec)?,
+        maps_tty: !engine.config.rootless || maps(5)?,
+    };
+    facts.files = generated(engine, container, &own, &facts, passwd)?;
+    Ok(facts)
+}
+
+/// A container's root before it is mounted: the layers, and the user's mounts over the two files that matter.
+struct Tree<'a> {
+    root: &'a RootMount,
+    spec: &'a ContainerSpec,
+}
+
+impl Tree<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>> {
+        let name = Path::new(path);
+        for mount in self.spec.mounts.iter().filter(|mount| mount.kind == MountKind::Bind).rev() {
+            if let Ok(rest) = name.strip_prefix(&mount.target) {
+                let source = Path::new(&mount.source);
+                let bytes = if rest.as_os_str().is_empty() {
+                    let parent = source.parent().unwrap_or(Path::new("/"));
+                    let root = crate::sys::path::Root::open(parent)?;
+                    root.read_small_file(source.file_name().unwrap_or_default(), user::MOST_BYTES)
+                } else {
+                    crate::sys::path::Root::open(source)?.read_small_file(rest, user::MOST_BYTES)
+                };
+                return Ok(bytes.ok().flatten().unwrap_or_default());
+            }
+        }
+        Ok(lower::read(self.root, path, user::MOST_BYTES)?.unwrap_or_default())
+    }
+}
+
+/// Who the process is, and the passwd and group files that it sees.
+fn account(engine: &Engine, spec: &ContainerSpec, own: &Resolved, tree: &Tree) -> Result<(Account, Files)> {
+    let mut known = Files { passwd: tree.read("/etc/passwd")?, group: tree.read("/etc/group")? };
+    let mut who = own.user.clone();
+    if let (UserMode::KeepId { uid, gid }, true) = (&spec.namespaces.user, who.is_empty()) {
+        let (uid, gid) = (uid.unwrap_or(engine.config.uid), gid.unwrap_or(engine.config.gid));
+        who = format!("{uid}:{gid}");
+    }
+    let groups: Vec<String> = spec.process.groups.iter().filter(|group| *group != "keep-groups").cloned().collect();
+    if groups.len() < spec.process.groups.len() {
+        return Err(Fault::unsupported("--group-add keep-groups: not built yet").into());
+    }
+    let mut account = user::look_up(&who, &groups, &known)?;
+    if let (UserMode::KeepId { .. }, None, Some(name)) = (&spec.namespaces.user, &account.name, &engine.config.user) {
+        // podman: the caller is known inside by the caller's name and home.
+        files::check_field("user", name)?;
+        let home = engine.config.home.to_string_lossy().into_owned();
+        let line = format!("{name}:*:{}:{}:{name}:{home}:/bin/sh\n", account.uid, account.gid);
+        files::check_field("HOME", &home)?;
+        known.passwd = files::with_line(&known.passwd, &line);
+        account.name = Some(name.clone());
+        account.home = own.working_dir.clone();
+    }
+    Ok((account, known))
+}
+
+/// Writes what the engine makes for this container; returns where it is and where it is to be seen.
+fn generated(
+    engine: &Engine,
+    container: &Container,
+    own: &Resolved,
+    facts: &Facts,
+    known: Files,
+) -> Result<Vec<(PathBuf, String, bool)>> {
+    let spec = &container.spec;
+    let dir = &container.dirs().run;
+    let mut list = Vec::new();
+    let mut write = |name: &str, target: &str, bytes: &[u8], read_only: bool| -> Result<()> {
+        let path = dir.join(name);
+        std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
+        list.push((path, target.to_string(), read_only));
+        Ok(())
+    };
+    let host_network = spec.namespaces.network == NetworkMode::Host;
+    let hostname = match &spec.hostname {
+        Some(name) => {
+            files::check_hostname(name)?;
+            name.clone()
+        }
+        None if host_network || spec.namespaces.uts == NamespaceMode::Host => facts.host_name.clone(),
+        None => container.id.short().to_string(),
+    };
+    if !spec.no_hosts {
+        let base = if host_network { read_host("/etc/hosts") } else { None };
+        let extra = spec.extra_hosts.iter().map(|host| files::parse_extra_host(host)).collect::<Result<Vec<_>>>()?;
+        let names = [hostname.as_str(), container.name.as_str()];
+        let names = if host_network { &names[..0] } else { &names[..] };
+        write("hosts", "/etc/hosts", files::hosts(base.as_deref(), &extra, names).as_bytes(), spec.security.read_only)?;
+    }
+    if !spec.no_hostname {
+        write("hostname", "/etc/hostname", format!("{hostname}\n").as_bytes(), spec.security.read_only)?;
+    }
+    if spec.namespaces.network != NetworkMode::None {
+        let text = read_host("/etc/resolv.conf").unwrap_or_default();
+        write("resolv.conf", "/etc/resolv.conf", files::resolv_conf(&text).as_bytes(), spec.security.read_only)?;
+    }
+    if engine.config.program == Program::Docker {
+        write("dockerenv", "/.dockerenv", b"", true)?;
+    } else {
+        let image = container.image.as_ref();
+        let text = files::containerenv(
+            container.name.as_str(),
+            container.id.as_str(),
+            image.map_or("", |image| &image.name),
+            image.map_or("", |image| image.id.hex()),
+            engine.config.rootless,
+        );
+        write("containerenv", "/run/.containerenv", text.as_bytes(), true)?;
+    }
+    let mut passwd = known.passwd;
+    let named = facts.user.name.is_some();
+    let keeps = matches!(spec.namespaces.user, UserMode::KeepId { .. });
+    let asked = spec.process.passwd_entry.is_some();
+    if !passwd.is_empty() && ((!named && engine.config.program != Program::Docker) || asked || (keeps && named)) {
+        if !named || asked {
+            let home = own.env.iter().find_map(|variable| variable.strip_prefix("HOME=")).unwrap_or(&facts.user.home);
+            let line = files::passwd_line(&facts.user, home, spec.process.passwd_entry.as_deref())?;
+            passwd = files::with_line(&passwd, &line);
+        }
+        write("passwd", "/etc/passwd", &passwd, false)?;
+        if !facts.user.group_known && !known.group.is_empty() {
+            write("group", "/etc/group", &files::with_line(&known.group, &files::group_line(facts.user.gid)), false)?;
+        }
+    }
+    Ok(list)
+}
+
+/// A file of the host's, unless it is unreasonable.
+fn read_host(path: &str) -> Option<String> {
+    let bytes = std::fs::read(path).ok()?;
+    (bytes.len() as u64 <= user::MOST_BYTES).then(|| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn host_name(spec: &ContainerSpec) -> String {
+    let seen = spec.namespaces.uts == NamespaceMode::Host || spec.namespaces.network == NetworkMode::Host;
+    let name = if seen { nix::unistd::gethostname().ok() } else { None };
+    name.and_then(|name| name.into_string().ok()).unwrap_or_else(|| "localhost".into())
+}
+
+/// The namespaces of others that it joins, by way of a process that lives there.
+fn joined(engine: &Engine, spec: &ContainerSpec) -> Result<Joined> {
+    let modes = &spec.namespaces;
+    let one = |mode: &NamespaceMode, kind: &str| -> Result<Option<PathBuf>> {
+        match mode {
+            NamespaceMode::Private | NamespaceMode::Host => Ok(None),
+            NamespaceMode::Path(path) => checked(path).map(Some),
+            NamespaceMode::Container(name) => of_container(engine, name, kind).map(Some),
+        }
+    };
+    Ok(Joined {
+        pid: one(&modes.pid, "pid")?,
+        ipc: one(&modes.ipc, "ipc")?,
+        uts: one(&modes.uts, "uts")?,
+        cgroup: one(&modes.cgroup, "cgroup")?,
+        network: match &modes.network {
+            NetworkMode::Path(path) => Some(checked(path)?),
+            NetworkMode::Container(name) => Some(of_container(engine, name, "net")?),
+            NetworkMode::Default | NetworkMode::None | NetworkMode::Host => None,
+        },
+        user: match &modes.user {
+            UserMode::Path(path) => Some(checked(path)?),
+            UserMode::Container(name) => Some(of_container(engine, name, "user")?),
+            _ => None,
+        },
+    })
+}
+
+fn checked(path: &Path) -> Result<PathBuf> {
+    std::fs::metadata(path).with_context(|| format!("namespace {}", path.display()))?;
+    Ok(path.to_path_buf())
+}
+
+fn of_container(engine: &Engine, name: &str, kind: &str) -> Result<PathBuf> {
+    let id = engine.store.find_container(name)?.id.clone();
+    let container = exited::settled(engine, &id)?;
+    match (identity::process(engine, container.process.as_ref())?, &container.process) {
+        (Some(_), Some(process)) => Ok(PathBuf::from(format!("/proc/{}/ns/{kind}", process.pid))),
+        _ => Err(Fault::conflict(format!(
+            "cannot join the {kind} namespace of container {id}: it is not running: container state improper"
+        ))
+        .into()),
+    }
+}
+
+/// `--device` and, with `--privileged`, all that the host has.
+fn devices(spec: &ContainerSpec) -> Result<Vec<HostDevice>> {
+    let mut found = Vec::new();
+    if spec.security.privileged {
+        let skipped = ["pts", "shm", "fd", "mqueue", "console", ".udev", "core", "stdin", "stdout", "stderr", "ptmx"];
+        add_beneath(Path::new("/dev"), "/dev", "rwm", &skipped, &mut found)?;
+        let own = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
+        found.retain(|device| !own.contains(&device.path.as_str()));
+    }
+    for device in &spec.devices {
+        let path = Path::new(&device.source);
+        let meta = std::fs::metadata(path).with_context(|| format!("stat {}", path.display()))?;
+        let before = found.len();
+        if meta.is_dir() {
+            add_beneath(path, &device.target, &device.permissions, &[], &mut found)?;
+        } else {
+            found.extend(host_device(&meta, &device.target, &device.permissions));
+        }
+        if found.len() == before {
+            return Err(Fault::invalid(format!("{}: not a device node", path.display())).into());
+        }
+    }
+    let mut last = BTreeMap::new();
+    found.into_iter().for_each(|device| drop(last.insert(device.path.clone(), device)));
+    Ok(last.into_values().collect())
+}
+
+fn add_beneath(
+    dir: &Path,
+    target: &str,
+    permissions: &str,
+    skipped: &[&str],
+    found: &mut Vec<HostDevice>,
+) -> Result<()> {
+    for entry in std::fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Not followed: a link to a device is the device's other name, and it is found under its own.
+        let Ok(meta) = entry.metadata() else { continue };
+        if skipped.contains(&name.as_str()) {
+            continue;
+        }
+        let target = format!("{target}/{name}");
+        if meta.is_dir() {
+            // Somebody else's file systems are mounted there, and may not let us look.
+            if let Err(error) = add_beneath(&entry.path(), &target, permissions, skipped, found) {
+                log::debug!("{error:#}");
+            }
+        } else {
+            found.extend(host_device(&meta, &target, permissions));
+        }
+    }
+    Ok(())
+}
+
+fn host_device(meta: &std::fs::Metadata, target: &str, permissions: &str) -> Option<HostDevice> {
+    let kind = meta.file_type();
+    (kind.is_block_device() || kind.is_char_device()).then(|| HostDevice {
+        path: target.to_string(),
+        block: kind.is_block_device(),
+        major: nix::sys::stat::major(meta.rdev()) as u32,
+        minor: nix::sys::stat::minor(meta.rdev()) as u32,
+        mode: meta.mode() & 0o7777,
+        uid: meta.uid(),
+        gid: meta.gid(),
+        permissions: permissions.to_string(),
+    })
+}
+
+fn block_devices(spec: &ContainerSpec) -> Result<BTreeMap<String, (i64, i64)>> {
+    let wanted = &spec.resources;
+    let rates =
+        [&wanted.device_read_bps, &wanted.device_write_bps, &wanted.device_read_iops, &wanted.device_write_iops];
+    let paths = rates.into_iter().flatten().map(|rate| &rate.path);
+    let paths = paths.chain(wanted.blkio_weight_device.iter().map(|weight| &weight.path));
+    let mut devices = BTreeMap::new();
+    for path in paths {
+        let meta = std::fs::metadata(path).with_context(|| format!("stat {path}"))?;
+        if meta.file_type().is_block_device() {
+            let (major, minor) = (nix::sys::stat::major(meta.rdev()), nix::sys::stat::minor(meta.rdev()));
+            devices.insert(path.clone(), (major as i64, minor as i64));
+        }
+    }
+    Ok(devices)
+}
+
+/// Our own hard limits of what a container gets limits for.
+fn hard_limits(spec: &ContainerSpec) -> BTreeMap<String, u64> {
+    let mut limits = BTreeMap::new();
+    for name in spec.resources.ulimits.keys().map(String::as_str).chain(["nofile", "nproc"]) {
+        let Some(resource) = resource(name) else { continue };
+        if let Ok((_, hard)) = getrlimit(resource) {
+            limits.insert(name.to_string(), hard);
+        }
+    }
+    if nix::unistd::geteuid().is_root() && !limits.is_empty() && has_capability(SYS_RESOURCE) {
+        // Whoever may raise its own limits may give any; files are bounded by the kernel's own maximum.
+        let most = std::fs::read_to_string("/proc/sys/fs/nr_open").ok().and_then(|text| text.trim().parse().ok());
+        for (name, limit) in &mut limits {
+            if spec.resources.ulimits.contains_key(name) {
+                *limit = if name == "nofile" { most.unwrap_or(*limit) } else { u64::MAX };
+            }
+        }
+    }
+    limits
+}
+
+fn resource(name: &str) -> Option<Resource> {
+    Some(match name {
+        "as" => Resource::RLIMIT_AS,
+        "core" => Resource::RLIMIT_CORE,
+        "cpu" => Resource::RLIMIT_CPU,
+        "data" => Resource::RLIMIT_DATA,
+        "fsize" => Resource::RLIMIT_FSIZE,
+        "locks" => Resource::RLIMIT_LOCKS,
+        "memlock" => Resource::RLIMIT_MEMLOCK,
+        "msgqueue" => Resource::RLIMIT_MSGQUEUE,
+        "nice" => Resource::RLIMIT_NICE,
+        "nofile" => Resource::RLIMIT_NOFILE,
+        "nproc" => Resource::RLIMIT_NPROC,
+        "rss" => Resource::RLIMIT_RSS,
+        "rtprio" => Resource::RLIMIT_RTPRIO,
+        "rttime" => Resource::RLIMIT_RTTIME,
+        "sigpending" => Resource::RLIMIT_SIGPENDING,
+        "stack" => Resource::RLIMIT_STACK,
+        _ => return None,
+    })
+}
+
+const SYS_RESOURCE: u32 = 24;
+
+/// Whether we have a capability in the machine's own user namespace.
+fn has_capability(number: u32) -> bool {
+    let whole = std::fs::read_to_string("/proc/self/uid_map")
+        .is_ok_and(|map| map.split_ascii_whitespace().nth(2) == Some("4294967295"));
+    whole && own_capabilities().is_ok_and(|set| set >> number & 1 == 1)
+}
+
+/// The capabilities that we have to give. Looked up only when more than the default ones may be asked for.
+fn capabilities(spec: &ContainerSpec) -> Result<u64> {
+    let security = &spec.security;
+    if security.privileged || !security.cap_add.is_empty() { own_capabilities() } else { Ok(u64::MAX) }
+}
+
+fn own_capabilities() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").context("reading /proc/self/status")?;
+    let set = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0)
+    };
+    Ok(set("CapPrm:") & set("CapBnd:"))
+}
+
+/// CPUs that tell about their temperature to everybody.
+fn thermal_cpus() -> Vec<u32> {
+    let has = |cpu: u32| Path::new(&format!("/sys/devices/system/cpu/cpu{cpu}/thermal_throttle")).exists();
+    (0..4096).take_while(|cpu| has(*cpu)).collect()
+}
+
+fn time_zone(spec: &ContainerSpec) -> Result<Option<PathBuf>> {
+    let Some(zone) = spec.process.timezone.as_deref().filter(|zone| !zone.is_empty()) else { return Ok(None) };
+    if zone == "local" {
+        let path = std::fs::canonicalize("/etc/localtime");
+        return Ok(path.ok());
+    }
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+-/".contains(&byte);
+    let path = Path::new("/usr/share/zoneinfo").join(zone.trim_start_matches('/'));
+    if !zone.bytes().all(good) || !path.is_file() {
+        return Err(Fault::invalid(format!("unrecognized timezone {zone:?}: not below /usr/share/zoneinfo")).into());
+    }
+    Ok(Some(path))
+}
+
+/// Whether a group exists in our own user namespace.
+fn maps(gid: u32) -> Result<bool> {
+    let text = std::fs::read_to_string("/proc/self/gid_map").context("reading /proc/self/gid_map")?;
+    let lines = crate::sys::idmap::parse_map(&text);
+    Ok(lines.iter().any(|line| (line.inside..line.inside.saturating_add(line.count)).contains(&gid)))
+}
