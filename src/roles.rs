@@ -18,6 +18,7 @@ pub type Role = fn(&[OsString]) -> u8;
 const ROLES: &[(&str, Role)] = &[
     ("@hello", hello::main),
     ("@monitor", crate::monitor::main),
+    ("@unpack", crate::store::unpack_role),
     ("@reap", crate::engine::container::reap_role),
     ("@userns", crate::rootless::keeper::main),
 ];

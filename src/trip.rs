@@ -10,6 +10,9 @@ pub const PLACES: &[&str] = &[
     "store.container.remove",
     "store.container.rename",
     "store.container.trash",
+    "store.layer.named",
+    "store.layer.staged",
+    "store.layer.synced",
     "store.record.rename",
 ];
 

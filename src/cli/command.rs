@@ -273,7 +273,7 @@ fn takes_many(arg: &Arg) -> bool {
 }
 
 /// The words that Go's `strconv.ParseBool` takes.
-pub(super) fn as_go_bool(arg: Arg) -> Arg {
+pub fn as_go_bool(arg: Arg) -> Arg {
     const WORDS: [&str; 12] = ["1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False"];
     arg.action(ArgAction::Set)
         .num_args(0..=1)

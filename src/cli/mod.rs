@@ -18,6 +18,7 @@ pub mod logout;
 pub mod output;
 pub mod system;
 pub mod terminal;
+pub mod time;
 
 use crate::config::Program;
 use command::{Command, group, leaf, light};

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Deref;
-use std::path::PathBuf;
 
 /// What we know of an image without reading its config.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -117,7 +116,9 @@ impl Images {
 #[derive(Debug)]
 pub struct LockedImages {
     images: Images,
-    path: PathBuf,
+    store: Store,
+    /// Put since the index was read: their layers must be durable before the index is.
+    fresh: Vec<Digest>,
     _lock: Flock<File>,
 }
 
@@ -130,7 +131,7 @@ impl Store {
     /// The images, for changing.
     pub fn lock_images(&self) -> Result<LockedImages> {
         let lock = lock::take(&self.layout.images_lock(), FlockArg::LockExclusive)?;
-        Ok(LockedImages { images: self.images()?, path: self.layout.images(), _lock: lock })
+        Ok(LockedImages { images: self.images()?, store: self.clone(), fresh: Vec::new(), _lock: lock })
     }
 }
 
@@ -153,6 +154,7 @@ impl LockedImages {
                 image.blobs.push(old.manifest.clone());
             }
         }
+        self.fresh.push(image.id.clone());
         self.images.images.insert(image.id.clone(), image);
     }
 
@@ -177,9 +179,15 @@ impl LockedImages {
         self.images.images.get_mut(id)
     }
 
-    /// Writes the index; when it returns, a power cut loses nothing.
+    /// Writes the index; when it returns, a power cut loses nothing. Layers of new images that are only staged are
+    /// made durable first; one that is not there at all is an error.
     pub fn save(&mut self) -> Result<()> {
+        for id in std::mem::take(&mut self.fresh) {
+            if let Some(image) = self.images.images.get(&id) {
+                self.store.settle_layers(&image.diff_ids)?;
+            }
+        }
         self.images.version = 1;
-        record::write(&self.path, &self.images, record::Sync::Durable)
+        record::write(&self.store.layout.images(), &self.images, record::Sync::Durable)
     }
 }

@@ -22,7 +22,7 @@ pub use containers::{
     Container, ContainerDirs, ContainerRecord, ExitReason, ImageIdentity, LockedContainer, Place, ProcessIdentity,
 };
 pub use images::{ImageRecord, Images, LockedImages};
-pub use layer::{Driver, Layer, LayerReader, LayerRecord, LayerWriter, RootMount, StagedLayer};
+pub use layer::{Driver, Layer, LayerReader, LayerRecord, LayerWriter, RootMount, StagedLayer, unpack_role};
 pub use lock::{Hold, LayerLock};
 pub use prune::Pruned;
 pub use root::{Layout, Roots};

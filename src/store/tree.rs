@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, renameat};
 use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -29,13 +29,34 @@ pub(super) fn remove(path: &Path) -> Result<()> {
     outcome.with_context(|| format!("removing {}", path.display()))
 }
 
+/// The bytes of all files beneath a directory; 0 when it is not there.
+pub(super) fn size(path: &Path) -> Result<u64> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(0) };
+    let outcome = (|| {
+        let parent = open(parent, OPEN_DIR, Mode::empty())?;
+        let name = CString::new(std::os::unix::ffi::OsStrExt::as_bytes(name)).map_err(|_| Errno::EINVAL)?;
+        let mut bytes = 0u64;
+        visit(&parent, &name, &mut |dir, name| {
+            let stat = fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+            bytes += u64::try_from(stat.st_size).unwrap_or(0);
+            Ok(())
+        })?;
+        Ok(bytes)
+    })();
+    match outcome {
+        Err(Errno::ENOENT) => Ok(0),
+        other => other.with_context(|| format!("measuring {}", path.display())),
+    }
+}
+
 struct Level {
     dir: OwnedFd,
     name: CString,
     todo: Vec<CString>,
 }
 
-fn remove_at(parent: &OwnedFd, name: &CString) -> nix::Result<()> {
+/// As [`remove`], of a name directly in `parent`.
+pub(super) fn remove_at(parent: &OwnedFd, name: &CString) -> nix::Result<()> {
     match unlinkat(parent, name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => return Ok(()),
         Err(Errno::EISDIR | Errno::EPERM) => {}
@@ -80,28 +101,54 @@ fn remove_at(parent: &OwnedFd, name: &CString) -> nix::Result<()> {
     first
 }
 
-/// Opens a directory and removes all in it that is not a directory itself.
-fn enter(parent: &OwnedFd, name: CString, first: &mut nix::Result<()>) -> nix::Result<Level> {
+/// Calls `each` for everything beneath a directory that is not a directory itself.
+pub(super) fn visit(
+    parent: &OwnedFd,
+    name: &CString,
+    each: &mut dyn FnMut(&OwnedFd, &CStr) -> nix::Result<()>,
+) -> nix::Result<()> {
     let dir = openat(parent, name.as_c_str(), OPEN_DIR, Mode::empty())?;
-    let mut todo = Vec::new();
+    for (child, is_dir) in list(&dir)? {
+        if is_dir {
+            visit(&dir, &child, each)?;
+        } else {
+            each(&dir, &child)?;
+        }
+    }
+    Ok(())
+}
+
+/// The names in a directory, and whether each is a directory.
+pub(super) fn list(dir: &OwnedFd) -> nix::Result<Vec<(CString, bool)>> {
     let mut listing = Dir::from_fd(dir.try_clone().map_err(|_| Errno::EMFILE)?)?;
+    let mut names = Vec::new();
     for entry in listing.iter() {
         let entry = entry?;
-        let child = entry.file_name();
-        if child.to_bytes() == b"." || child.to_bytes() == b".." {
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
             continue;
         }
         let is_dir = match entry.file_type() {
             Some(kind) => kind == Type::Directory,
             None => {
-                let mode = fstatat(&dir, child, AtFlags::AT_SYMLINK_NOFOLLOW)?.st_mode;
+                let mode = fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW)?.st_mode;
                 SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFDIR
             }
         };
+        names.push((name.to_owned(), is_dir));
+    }
+    Ok(names)
+}
+
+/// Opens a directory and removes all in it that is not a directory itself.
+fn enter(parent: &OwnedFd, name: CString, first: &mut nix::Result<()>) -> nix::Result<Level> {
+    let dir = openat(parent, name.as_c_str(), OPEN_DIR, Mode::empty())?;
+    let mut todo = Vec::new();
+    for (child, is_dir) in list(&dir)? {
         if is_dir {
-            todo.push(child.to_owned());
+            todo.push(child);
         } else {
-            note(first, unlinkat(&dir, child, UnlinkatFlags::NoRemoveDir));
+            note(first, unlinkat(&dir, child.as_c_str(), UnlinkatFlags::NoRemoveDir));
         }
     }
     Ok(Level { dir, name, todo })

@@ -2,6 +2,7 @@
 
 pub mod fd;
 pub mod idmap;
+pub mod inotify;
 pub mod lock;
 pub mod memory;
 pub mod path;
@@ -13,3 +14,4 @@ pub mod signal;
 pub mod spawn;
 pub mod terminal;
 pub mod user;
+pub mod xattr;

@@ -1,18 +1,28 @@
 //! `create`
 
+use crate::cli::flags::{CreateFlags, Host};
+use crate::cli::output;
+use crate::cli::terminal::progress::progress;
 use crate::engine::Engine;
-use crate::fault::Fault;
+use crate::engine::container;
 use anyhow::Result;
 
-/// To come
+/// Create but do not start a container
+///
+/// Prints its ID.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "IMAGE [COMMAND [ARG...]]")]
 pub struct Args {
-    /// Image and command
-    #[arg(trailing_var_arg = true)]
-    words: Vec<String>,
+    #[command(flatten)]
+    create: CreateFlags,
 }
 
 /// Runs the command.
-pub fn run(_args: &Args, _engine: &Engine) -> Result<()> {
-    Err(Fault::unsupported("create: not built yet").into())
+pub fn run(args: &Args, engine: &Engine) -> Result<()> {
+    args.create.streams()?;
+    args.create.check_id_file()?;
+    let spec = args.create.spec(&Host::new(&engine.config))?;
+    let id = container::create(engine, spec, &args.create.options(), &*progress(args.create.quiet))?;
+    args.create.write_id_file(&id)?;
+    output::line(id)
 }

@@ -1,3 +1,15 @@
-//! Groups of flags that several commands share.
+//! Groups of flags that several commands share, and how they write a `ContainerSpec`.
 
+pub mod create;
+pub mod host;
+mod logging;
+mod namespace;
+mod process;
+mod resources;
+mod security;
 pub mod selection;
+mod storage;
+mod unbuilt;
+
+pub use create::CreateFlags;
+pub use host::Host;

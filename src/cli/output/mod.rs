@@ -1,6 +1,7 @@
 //! What commands print: lines, tables, templates, JSON. Nothing else writes to standard output.
 
 mod table;
+pub mod template;
 
 pub use table::{Table, align};
 

@@ -10,6 +10,7 @@ mod ids;
 mod inspect;
 mod kill;
 mod list;
+pub mod logs;
 mod lower;
 mod pause;
 mod port;

@@ -1,5 +1,6 @@
 //! One description of a container: CLI flags, API JSON, compose files and kube YAML are ways to write it.
 
+pub mod grammar;
 mod log_options;
 mod mount;
 mod namespace;

@@ -130,6 +130,11 @@ impl Log {
 }
 
 #[cfg(test)]
+fn config_for_test(path: &std::path::Path, driver: LogDriver, max_size: u64, max_files: u32) -> LogConfig {
+    LogConfig { driver, path: path.to_path_buf(), max_size, max_files, tag: String::new(), passthrough: false }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

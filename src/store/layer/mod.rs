@@ -1,11 +1,26 @@
 //! Layers: one directory of files per diff id, unpacked independently of what lies below.
 
-use super::{ContainerDirs, Layout, Roots, Store};
+mod chain;
+mod confine;
+mod extract;
+mod headers;
+mod incoming;
+mod outgoing;
+mod tarball;
+mod vfs;
+mod whiteout;
+mod worker;
+
+pub use incoming::{LayerWriter, StagedLayer};
+pub use outgoing::LayerReader;
+pub use worker::main as unpack_role;
+
+use super::{ContainerDirs, Layout, Roots, Store, record};
+use crate::fault::{Fault, Kind};
 use crate::model::digest::Digest;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How layers are put on each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +30,16 @@ pub enum Driver {
     Overlay,
     /// A whole copy per container, for file systems that can't carry an overlay.
     Vfs,
+}
+
+impl Driver {
+    /// `overlay` or `vfs`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Driver::Overlay => "overlay",
+            Driver::Vfs => "vfs",
+        }
+    }
 }
 
 /// How to mount a container's root; a plain value that the runtime's child carries out.
@@ -47,6 +72,15 @@ pub struct LayerRecord {
     /// How many entries the tar has.
     #[serde(default)]
     pub entries: u64,
+    /// The id map it was unpacked under, as [`id_map`] writes it.
+    #[serde(default)]
+    pub map: String,
+    /// All owners became ours, for want of ids.
+    #[serde(default)]
+    pub squashed: bool,
+    /// What the tree can't say of itself.
+    #[serde(default)]
+    remarks: extract::Remarks,
 }
 
 /// A layer that is whole.
@@ -58,93 +92,129 @@ pub struct Layer {
     pub(super) dir: PathBuf,
 }
 
-/// A layer on its way in: write its tar (plain, gzip or zstd: told by the first bytes), then finish.
-#[derive(Debug)]
-pub struct LayerWriter {}
-
-/// A layer that is unpacked but not yet durable. Dropped without a commit, it goes.
-#[derive(Debug)]
-pub struct StagedLayer {
-    /// What is known of it.
-    pub record: LayerRecord,
-}
-
-/// The exact tar of a layer; the last read fails when its digest is not the diff id.
-#[derive(Debug)]
-pub struct LayerReader {}
+const RECORD: &str = "layer.json";
 
 impl Store {
-    /// A layer, if it is whole and was unpacked for the ids that we have.
+    /// A layer, if it is whole and was unpacked for the ids that we have. It may be staged still: then
+    /// [`super::LockedImages::save`] makes it durable together with the image that has it.
     pub fn layer(&self, diff_id: &Digest) -> Result<Option<Layer>> {
-        let _ = diff_id;
-        todo!()
+        for dir in [self.layout.layer(diff_id), self.staged_dir(diff_id)] {
+            if let Some(record) = record::read::<LayerRecord>(&dir.join(RECORD))?
+                && record.map == id_map(&self.layout)?
+            {
+                return Ok(Some(Layer { record, dir }));
+            }
+        }
+        Ok(None)
     }
 
-    /// Starts to unpack a layer, in a process of its own that can do nothing else. Several at once are fine.
-    pub fn unpack(&self, expected: Option<&Digest>) -> Result<LayerWriter> {
-        let _ = expected;
-        todo!()
-    }
-
-    /// Makes layers durable, all with one sync, and gives them their names.
-    pub fn commit_layers(&self, staged: Vec<StagedLayer>) -> Result<()> {
-        let _ = staged;
-        todo!()
-    }
-
-    /// The exact tar of a layer.
-    pub fn layer_tar(&self, diff_id: &Digest) -> Result<LayerReader> {
-        let _ = diff_id;
-        todo!()
+    /// Whether all layers are here, unpacked for the ids that we have. If not, the image must be pulled again.
+    pub fn has_layers(&self, diff_ids: &[Digest]) -> Result<bool> {
+        for diff_id in diff_ids {
+            if self.layer(diff_id)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// How to mount a container's root file system on its layers (diff ids, bottom first). With the vfs driver this
     /// makes the copy, unless it is there.
     pub fn root_mount(&self, layers: &[Digest], dirs: &ContainerDirs, volatile: bool) -> Result<RootMount> {
-        let _ = (layers, dirs, volatile);
-        todo!()
+        if self.driver == Driver::Vfs {
+            return Ok(RootMount::Directory(vfs::root(self, layers, dirs)?));
+        }
+        let chain = chain::settle(self, layers)?;
+        let mut lower = Vec::with_capacity(layers.len() + 1);
+        lower.extend(chain.fixes.then(|| chain.dir.join("diff")));
+        for diff_id in layers.iter().rev() {
+            let dir = self.layout.layer(diff_id).join("diff");
+            // The kernel takes no directory twice; what is on top hides the other one anyway.
+            if !lower.contains(&dir) {
+                lower.push(dir);
+            }
+        }
+        let userxattr = self.layout.rootless();
+        Ok(RootMount::Overlay { lower, upper: dirs.upper(), work: dirs.work(), volatile, userxattr })
     }
 
     /// The bytes that a container added or changed.
     pub fn upper_size(&self, dirs: &ContainerDirs) -> Result<u64> {
-        let _ = dirs;
-        todo!()
+        let dir = match self.driver {
+            Driver::Overlay => dirs.upper(),
+            Driver::Vfs => vfs::root_dir(dirs),
+        };
+        super::tree::size(&dir)
+    }
+
+    fn staged_dir(&self, diff_id: &Digest) -> PathBuf {
+        self.layout.staging().join(format!("{}.{}", diff_id.hex(), self.boot_id))
     }
 }
 
-impl Write for LayerWriter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let _ = bytes;
-        todo!()
+/// The id map that we have, in one line: `uids 0 1000 1 gids 0 1000 1`. As root of the host it is empty.
+pub(super) fn id_map(layout: &Layout) -> Result<String> {
+    if !layout.rootless() {
+        return Ok(String::new());
     }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+    let mut text = String::new();
+    for (word, path) in [("uids", "/proc/self/uid_map"), ("gids", "/proc/self/gid_map")] {
+        let map = std::fs::read_to_string(path).with_context(|| format!("reading {path}"))?;
+        text = [text.as_str(), word].into_iter().chain(map.split_whitespace()).collect::<Vec<_>>().join(" ");
     }
+    Ok(text.trim().to_string())
 }
 
-impl LayerWriter {
-    /// The tar is at its end: waits for the unpacking, compares the digest.
-    pub fn finish(self) -> Result<StagedLayer> {
-        todo!()
-    }
-}
-
-impl Read for LayerReader {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let _ = buffer;
-        todo!()
-    }
-}
-
-/// The role `@unpack`: unpacks one layer from its standard input; returns the exit code.
-pub fn unpack_role(arguments: &[std::ffi::OsString]) -> u8 {
-    let _ = arguments;
-    todo!()
+/// Whether a map has one id only, so that owners can't be told apart.
+fn map_squashes(map: &str) -> bool {
+    map.split(" gids ").any(|part| part.trim_start_matches("uids ").split(' ').count() == 3 && part.ends_with(" 1"))
 }
 
 /// Overlay where it can be mounted, else vfs; settled at the first use of a store.
 pub(super) fn choose_driver(layout: &Layout, roots: &Roots) -> Result<Driver> {
-    let _ = layout;
-    Ok(roots.driver.unwrap_or(Driver::Overlay))
+    let path = layout.root().join("driver");
+    let settled = match std::fs::read_to_string(&path) {
+        Ok(text) if text.trim() == "overlay" => Some(Driver::Overlay),
+        Ok(text) if text.trim() == "vfs" => Some(Driver::Vfs),
+        Ok(_) => None,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+    };
+    let driver = match (settled, roots.driver) {
+        (Some(settled), Some(wanted)) if settled != wanted => {
+            let what = format!("the store in {} was made with the {} driver", layout.root().display(), settled.name());
+            return Err(Fault::new(Kind::Conflict, what)
+                .hint("use that one, another --root, or `barge system reset` to begin anew")
+                .into());
+        }
+        (Some(settled), _) => return Ok(settled),
+        (None, Some(wanted)) => wanted,
+        (None, None) => probe(layout)?,
+    };
+    record::write_bytes(&path, format!("{}\n", driver.name()).as_bytes(), record::Sync::Durable)?;
+    Ok(driver)
+}
+
+/// What the file system can.
+fn probe(layout: &Layout) -> Result<Driver> {
+    let _: &Path = layout.root();
+    Ok(Driver::Overlay)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_of_one_id_squashes() {
+        for (map, squashes) in [
+            ("", false),
+            ("uids 0 1000 1 gids 0 1000 1", true),
+            ("uids 0 1000 1 1 100000 65536 gids 0 1000 1 1 100000 65536", false),
+            ("uids 0 1000 1 1 100000 65536 gids 0 1000 1", true),
+            ("uids 0 0 4294967295 gids 0 0 4294967295", false),
+        ] {
+            assert_eq!(map_squashes(map), squashes, "{map}");
+        }
+    }
 }

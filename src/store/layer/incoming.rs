@@ -1,0 +1,311 @@
+//! A layer's way in: unpacked beside the others, made durable together with all of its image, then named.
+
+use super::extract::Options;
+use super::worker::{Answer, Order, Why};
+use super::{Driver, LayerRecord, RECORD, id_map, map_squashes};
+use crate::fault::{Fault, Kind};
+use crate::model::digest::Digest;
+use crate::store::{Hold, Store, lock, record, root, tree};
+use crate::sys::{fd, spawn};
+use crate::trip;
+use anyhow::{Context, Result};
+use nix::fcntl::{FcntlArg, Flock, FlockArg, fcntl};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A layer on its way in: write its tar (plain, gzip or zstd: told by the first bytes), then finish.
+#[derive(Debug)]
+pub struct LayerWriter {
+    store: Store,
+    expected: Option<Digest>,
+    dir: PathBuf,
+    /// Locked as long as somebody works in it: this process, and the worker.
+    lock: Flock<File>,
+    hold: Hold,
+    input: Option<File>,
+    report: File,
+    child: Option<spawn::Child>,
+    /// What the worker said when it stopped reading.
+    failure: Option<Fault>,
+    map: String,
+}
+
+/// A layer that is unpacked but not yet durable. In this boot it is as good as any ([`Store::layer`] finds it).
+#[derive(Debug)]
+pub struct StagedLayer {
+    /// What is known of it.
+    pub record: LayerRecord,
+    /// Opened before the first write, so that no failed write goes unnoticed.
+    dir: File,
+    _hold: Hold,
+}
+
+impl Store {
+    /// Starts to unpack a layer, in a process of its own that can do nothing else. Several at once are fine.
+    pub fn unpack(&self, expected: Option<&Digest>) -> Result<LayerWriter> {
+        let hold = self.hold()?;
+        self.clear_staging()?;
+        let (dir, lock) = self.staging_dir()?;
+        let map = id_map(&self.layout)?;
+        let order = Order {
+            options: Options {
+                userxattr: self.layout.rootless(),
+                plain_marks: self.driver == Driver::Vfs,
+                squash: map_squashes(&map),
+            },
+            confined: true,
+        };
+        let start = || -> io::Result<(File, File, spawn::Child)> {
+            let (theirs, input) = fd::pipe()?;
+            // Fewer switches; more than the limit for users is refused, which does no harm.
+            let _ = fcntl(&input, FcntlArg::F_SETPIPE_SZ(1 << 20));
+            let (report, answer) = fd::pipe()?;
+            let title = expected.map_or("layer", |digest| digest.short());
+            let child = spawn::Role::new("@unpack", title)
+                .config(&serde_json::to_vec(&order)?)?
+                .owned_descriptor("input", theirs)
+                .descriptor("dir", lock.as_fd())
+                .owned_descriptor("report", answer)
+                .same_session()
+                .spawn()?;
+            Ok((File::from(input), File::from(report), child))
+        };
+        let (input, report, child) = match start() {
+            Ok(started) => started,
+            Err(error) => {
+                tree::remove(&dir)?;
+                return Err(error).context("starting the unpacker");
+            }
+        };
+        Ok(LayerWriter {
+            store: self.clone(),
+            expected: expected.cloned(),
+            dir,
+            lock,
+            hold,
+            input: Some(input),
+            report,
+            child: Some(child),
+            failure: None,
+            map,
+        })
+    }
+
+    /// Makes layers durable, all with one sync, and gives them their names.
+    pub fn commit_layers(&self, staged: Vec<StagedLayer>) -> Result<()> {
+        let Some(first) = staged.first() else { return Ok(()) };
+        let diff_ids: Vec<_> = staged.iter().map(|layer| layer.record.diff_id.clone()).collect();
+        self.sync_and_name(&first.dir, &diff_ids)
+    }
+
+    /// Makes those of the layers durable that are only staged; an error when one is not there at all.
+    pub(in crate::store) fn settle_layers(&self, diff_ids: &[Digest]) -> Result<()> {
+        let mut staged = Vec::new();
+        for diff_id in diff_ids {
+            match self.layer(diff_id)? {
+                Some(layer) if layer.dir == self.staged_dir(diff_id) => staged.push(diff_id.clone()),
+                Some(_) => {}
+                None => return Err(Fault::not_found(format!("layer {diff_id}: it is not in the store")).into()),
+            }
+        }
+        if staged.is_empty() {
+            return Ok(());
+        }
+        self.sync_and_name(&File::open(self.layout.staging())?, &staged)
+    }
+
+    fn sync_and_name(&self, on: &File, diff_ids: &[Digest]) -> Result<()> {
+        nix::unistd::syncfs(on).context("syncing the layers")?;
+        trip!("store.layer.synced");
+        for diff_id in diff_ids {
+            let (from, to) = (self.staged_dir(diff_id), self.layout.layer(diff_id));
+            loop {
+                match std::fs::rename(&from, &to) {
+                    Ok(()) => break,
+                    // Somebody else, who needs it too, was faster.
+                    Err(error) if error.kind() == ErrorKind::NotFound && to.is_dir() => break,
+                    Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {
+                        // One that was unpacked for other ids, or that a power cut brought back from the trash.
+                        self.discard(&to)?;
+                    }
+                    Err(error) => return Err(error).with_context(|| format!("naming layer {diff_id}")),
+                }
+            }
+            trip!("store.layer.named");
+        }
+        record::sync_parent(&self.layout.layers().join("x")).context("syncing the layers' names")
+    }
+
+    /// Moves something out of sight, then deletes it.
+    pub(in crate::store) fn discard(&self, path: &Path) -> Result<()> {
+        let away = self.layout.trash().join(unique());
+        match std::fs::rename(path, &away) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            // A full disk may have no room for the name.
+            Err(_) => tree::remove(path),
+            Ok(()) => tree::remove(&away),
+        }
+    }
+
+    fn staging_dir(&self) -> Result<(PathBuf, Flock<File>)> {
+        loop {
+            let dir = self.layout.staging().join(format!("{}.{}", unique(), self.boot_id));
+            root::make_dir(&dir)?;
+            let made = || -> io::Result<()> {
+                use std::os::unix::fs::DirBuilderExt;
+                std::fs::DirBuilder::new().mode(0o755).create(dir.join("diff"))?;
+                std::fs::DirBuilder::new().mode(0o700).create(dir.join("kept"))
+            };
+            let locked = || -> io::Result<Flock<File>> {
+                let lock = lock::lock(File::open(&dir)?, FlockArg::LockShared)?;
+                made()?;
+                Ok(lock)
+            };
+            match locked() {
+                // Whoever clears up may have taken it before it was locked.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                other => return Ok((dir.clone(), other.with_context(|| format!("making {}", dir.display()))?)),
+            }
+        }
+    }
+
+    /// Removes what dead unpackers left: half-made layers, and everything of other boots. Says what it was.
+    pub(in crate::store) fn clear_staging(&self) -> Result<Vec<String>> {
+        let mut cleared = Vec::new();
+        for entry in std::fs::read_dir(self.layout.staging())? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let ours = name.strip_suffix(&self.boot_id).and_then(|rest| rest.strip_suffix('.'));
+            // Whole ones are good in this boot, and other threads of ours are at work.
+            let own = format!("{}-", std::process::id());
+            if ours.is_some_and(|key| key.len() == 64 || key.starts_with(&own)) {
+                continue;
+            }
+            let Ok(dir) = File::open(entry.path()) else { continue };
+            // Those of this boot have somebody who works in them; no one of another boot lives.
+            if let Ok(_lock) = Flock::lock(dir, FlockArg::LockExclusiveNonblock) {
+                log::info!("removing a half-made layer, staging/{name}");
+                self.discard(&entry.path())?;
+                cleared.push(name);
+            }
+        }
+        Ok(cleared)
+    }
+}
+
+impl Write for LayerWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(input) = &mut self.input else { return Err(ErrorKind::BrokenPipe.into()) };
+        match input.write(bytes) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.input = None;
+                let fault = match self.answer() {
+                    Ok(_) => Fault::new(Kind::Internal, "unpacking the layer: the unpacker stopped reading"),
+                    Err(error) => Fault::of(&error)
+                        .cloned()
+                        .unwrap_or_else(|| Fault::new(Kind::Internal, format!("unpacking the layer: {error:#}"))),
+                };
+                Err(io::Error::other(self.failure.insert(fault).clone()))
+            }
+            other => other,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl LayerWriter {
+    /// The tar is at its end: waits for the unpacking, compares the digest.
+    pub fn finish(mut self) -> Result<StagedLayer> {
+        self.input = None;
+        if let Some(fault) = self.failure.take() {
+            return Err(fault.into());
+        }
+        let unpacked = match self.answer()? {
+            Answer::Unpacked(unpacked) => unpacked,
+            Answer::Failed { .. } => return Err(anyhow::anyhow!("the unpacker failed")),
+        };
+        if let Some(expected) = &self.expected
+            && unpacked.diff_id != *expected
+        {
+            let what = format!("layer {expected}: its content has the digest {}: digest mismatch", unpacked.diff_id);
+            return Err(Fault::invalid(what).into());
+        }
+        let record = LayerRecord {
+            diff_id: unpacked.diff_id,
+            size: unpacked.size,
+            entries: unpacked.entries,
+            squashed: map_squashes(&self.map),
+            map: std::mem::take(&mut self.map),
+            remarks: unpacked.remarks,
+        };
+        record::write(&self.dir.join(RECORD), &record, record::Sync::Unsynced)?;
+        let to = self.store.staged_dir(&record.diff_id);
+        trip!("store.layer.staged");
+        match std::fs::rename(&self.dir, &to) {
+            // The same was unpacked by somebody else meanwhile.
+            Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {
+                self.store.discard(&self.dir)?;
+            }
+            other => other.with_context(|| format!("naming {}", to.display()))?,
+        }
+        // Nothing is left to be thrown away.
+        self.dir = PathBuf::new();
+        let hold = self.store.hold()?;
+        let dir = self.lock.try_clone()?;
+        Ok(StagedLayer { record, dir, _hold: std::mem::replace(&mut self.hold, hold) })
+    }
+
+    /// Waits for what the worker says; its failure is ours.
+    fn answer(&mut self) -> Result<Answer> {
+        let mut bytes = Vec::new();
+        self.report.read_to_end(&mut bytes).context("reading the unpacker's report")?;
+        let code = match self.child.take() {
+            Some(child) => child.wait().context("waiting for the unpacker")?,
+            None => 0,
+        };
+        if bytes.is_empty() {
+            let why = format!("unpacking the layer: the unpacker died, code {code}");
+            return Err(Fault::new(Kind::Internal, why).into());
+        }
+        match serde_json::from_slice(&bytes).context("reading the unpacker's report")? {
+            Answer::Failed { what, hint, kind } => {
+                let kind = match kind {
+                    Why::Invalid => Kind::Invalid,
+                    Why::NoRoom => Kind::Unavailable,
+                    Why::Unsupported => Kind::Unsupported,
+                    Why::Other => Kind::Internal,
+                };
+                Err(Fault { kind, what, hint }.into())
+            }
+            answer => Ok(answer),
+        }
+    }
+}
+
+impl Drop for LayerWriter {
+    fn drop(&mut self) {
+        self.input = None;
+        if let Some(child) = self.child.take() {
+            // Without its input it would end by itself, but not at once.
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.pid()), nix::sys::signal::Signal::SIGKILL);
+            let _ = child.wait();
+        }
+        if !self.dir.as_os_str().is_empty()
+            && let Err(error) = self.store.discard(&self.dir)
+        {
+            log::warn!("removing a half-made layer: {error:#}");
+        }
+    }
+}
+
+/// A name that nobody else picks.
+fn unique() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
