@@ -29,6 +29,8 @@ mod peer;
 mod report;
 mod role;
 mod run;
+#[cfg(test)]
+mod run_tests;
 mod spawn;
 mod stdio;
 
