@@ -63,7 +63,7 @@ fn prepare(mut inherited: Inherited, report: &OwnedFd) -> Result<Option<Monitor>
     let log = Log::open(&config.log)?;
     let listener = run_dir.as_ref().map(listen).transpose()?;
 
-    let (process, mut outputs, input, told) = match &config.source {
+    let (process, outputs, input, told) = match &config.source {
         Source::Adopt { pid, start_time, cgroup } => {
             let process = adopt(*pid, *start_time, cgroup.clone())?;
             let outputs = run_dir.as_ref().map(stdio::adopt).unwrap_or_default();
