@@ -3,6 +3,7 @@
 mod architecture;
 mod container;
 mod image;
+mod rootless;
 mod support;
 mod system;
 

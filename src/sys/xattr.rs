@@ -32,7 +32,11 @@ pub fn list(fd: impl AsFd) -> io::Result<Vec<CString>> {
         // SAFETY: the kernel writes at most as many bytes as the buffer has.
         unsafe { libc::flistxattr(fd, buffer.as_mut_ptr().cast(), buffer.len()) }
     })?;
-    Ok(names.split(|byte| *byte == 0).filter(|name| !name.is_empty()).filter_map(|name| CString::new(name).ok()).collect())
+    Ok(names
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty())
+        .filter_map(|name| CString::new(name).ok())
+        .collect())
 }
 
 /// Calls with a small buffer, and with larger ones as long as it is too small. 64 KB is the kernel's limit.

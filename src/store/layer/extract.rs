@@ -294,12 +294,8 @@ impl Extractor {
             }
         }
         self.implicit.remove(path);
-        let finish = Finish {
-            mode: entry.mode,
-            owner: self.owner(entry)?,
-            mtime: entry.mtime,
-            xattrs: entry.xattrs.clone(),
-        };
+        let finish =
+            Finish { mode: entry.mode, owner: self.owner(entry)?, mtime: entry.mtime, xattrs: entry.xattrs.clone() };
         self.finish.insert(path.to_vec(), finish);
         Ok(())
     }
@@ -512,9 +508,7 @@ impl Extractor {
         let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
         let open = |resolve| openat2((*self.root).as_fd(), &path, OPEN_DIR, 0, resolve).map_err(|error| errno(&error));
         match open(Resolve::NoSymlinks) {
-            Err(Errno::ELOOP) => {
-                open(Resolve::InRoot).map(|dir| Parent { dir: Rc::new(dir), through_link: true })
-            }
+            Err(Errno::ELOOP) => open(Resolve::InRoot).map(|dir| Parent { dir: Rc::new(dir), through_link: true }),
             other => other.map(|dir| Parent { dir: Rc::new(dir), through_link: false }),
         }
     }

@@ -236,11 +236,7 @@ fn number(field: &[u8]) -> Result<i64> {
         let negative = first & 0x40 != 0;
         let mut value: i64 = if negative { -1 } else { 0 };
         for (at, byte) in field.iter().enumerate() {
-            let byte = if at == 0 {
-                if negative { byte | 0x80 } else { byte & 0x7f }
-            } else {
-                *byte
-            };
+            let byte = if at == 0 { if negative { byte | 0x80 } else { byte & 0x7f } } else { *byte };
             ensure!(value >> 55 == 0 || value >> 55 == -1, broken("a number is too large"));
             value = (value << 8) | i64::from(byte);
         }
@@ -496,7 +492,9 @@ mod tests {
 
     #[test]
     fn pax_records_are_strict() {
-        for bad in [&b"5 a=b\n"[..], b"7 a=b\n", b" a=b\n", b"x a=b\n", b"6 abc\n", b"5 =b\n", b"10 path=\0\0\n", b"99 a=b\n"] {
+        for bad in
+            [&b"5 a=b\n"[..], b"7 a=b\n", b" a=b\n", b"x a=b\n", b"6 abc\n", b"5 =b\n", b"10 path=\0\0\n", b"99 a=b\n"]
+        {
             assert!(parse_pax(bad).is_err(), "{}", String::from_utf8_lossy(bad));
         }
         let good = parse_pax(b"6 a=b\n6 a=c\n").unwrap();

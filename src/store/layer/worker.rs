@@ -118,7 +118,8 @@ pub(super) fn unpack(input: OwnedFd, dir: &OwnedFd, options: Options) -> Result<
             }
             (outcome, _) => outcome?,
         };
-        let (diff_id, size) = inflated.map_err(|error| Fault::invalid(format!("layer can't be decompressed: {error}")))?;
+        let (diff_id, size) =
+            inflated.map_err(|error| Fault::invalid(format!("layer can't be decompressed: {error}")))?;
         Ok(Unpacked { diff_id, size, entries, remarks })
     })
 }

@@ -1,0 +1,3 @@
+//! What an ordinary user gets without any set-up.
+
+mod namespace;
