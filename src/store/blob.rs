@@ -56,7 +56,7 @@ impl Store {
         if self.blob(&digest).is_ok_and(|there| there.is_some()) {
             return Ok(digest);
         }
-        record::write_bytes(&path, bytes, record::Sync::Durable)?;
+        self.write_bytes(&path, bytes, record::Sync::Durable)?;
         Ok(digest)
     }
 
@@ -82,7 +82,7 @@ impl Store {
             }
             None => known.push(blob.clone()),
         }
-        record::write(&path, &known, record::Sync::Unsynced)
+        self.write_record(&path, &known, record::Sync::Unsynced)
     }
 
     /// The compressed digests under which a layer is known.

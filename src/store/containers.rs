@@ -3,6 +3,7 @@
 //! A durable record lies in the store. What is only true in this boot (a running process) lies in the run directory,
 //! is newer, and is not synced. A container with [`Place::Run`] has no durable record at all.
 
+use super::layer::chain;
 use super::{Store, lock, names, record, tree};
 use crate::fault::{Fault, Kind};
 use crate::model::container::ContainerSpec;
@@ -207,6 +208,16 @@ impl Store {
         Ok(found)
     }
 
+    /// Every container that has a record, whatever its phase; an error when one can't be read.
+    pub(super) fn readable_containers(&self) -> Result<Vec<Container>> {
+        let mut found = Vec::new();
+        for name in ids_in(&self.layout.containers())? {
+            let Ok(id) = name.parse::<ContainerId>() else { continue };
+            found.extend(self.read_container(&id, true)?);
+        }
+        Ok(found)
+    }
+
     /// By exact name, exact id or the unique beginning of an id.
     pub fn find_container(&self, name_or_id: &str) -> Result<Container> {
         let unknown =
@@ -303,7 +314,7 @@ impl Store {
     }
 
     /// The container, or `None` when there is no record of it. `started`: it may have one in the run directory.
-    fn read_container(&self, id: &ContainerId, started: bool) -> Result<Option<Container>> {
+    pub(super) fn read_container(&self, id: &ContainerId, started: bool) -> Result<Option<Container>> {
         let dirs = self.container_dirs(id);
         if started {
             match record::read::<OfThisBoot>(&dirs.run.join(RECORD)) {
@@ -387,7 +398,7 @@ impl LockedContainer {
         if self.record.place == Place::Run {
             return self.save_for_this_boot();
         }
-        record::write(&self.dirs.disk.join(RECORD), &self.record, record::Sync::Durable)?;
+        self.store.write_record(&self.dirs.disk.join(RECORD), &self.record, record::Sync::Durable)?;
         match std::fs::remove_file(self.dirs.run.join(RECORD)) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(error).with_context(|| format!("removing {}", self.dirs.run.join(RECORD).display()))
@@ -451,6 +462,11 @@ impl LockedContainer {
         let dirs = &self.container.dirs;
         for dir in [dirs.upper(), dirs.work()] {
             super::root::make_dir(&dir)?;
+        }
+        if self.store.driver == super::Driver::Overlay {
+            // The writable directory is the container's `/`: it must look as the image says.
+            let chain = chain::settle(&self.store, &self.record.layers)?;
+            chain::dress_root(&chain, &dirs.upper())?;
         }
         match std::fs::create_dir(&dirs.run) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(room(error, &dirs.run)),

@@ -188,6 +188,6 @@ impl LockedImages {
             }
         }
         self.images.version = 1;
-        record::write(&self.store.layout.images(), &self.images, record::Sync::Durable)
+        self.store.write_record(&self.store.layout.images(), &self.images, record::Sync::Durable)
     }
 }

@@ -3,6 +3,7 @@
 use super::Store;
 use crate::model::digest::Digest;
 use anyhow::{Context, Result};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -29,6 +30,13 @@ impl Store {
     }
 }
 
+impl Store {
+    /// As [`Store::lock_layer`], but `None` when somebody has it.
+    pub fn try_lock_layer(&self, key: &Digest) -> Result<Option<LayerLock>> {
+        Ok(try_take(&self.layout.layer_lock(key))?.map(LayerLock))
+    }
+}
+
 /// Opens (making it if need be) and locks a lock file; waits. A file that was unlinked meanwhile is opened anew.
 pub(super) fn take(path: &Path, how: FlockArg) -> Result<Flock<File>> {
     loop {
@@ -44,6 +52,15 @@ pub(super) fn take(path: &Path, how: FlockArg) -> Result<Flock<File>> {
         if lock.metadata()?.nlink() > 0 {
             return Ok(lock);
         }
+    }
+}
+
+/// As [`take`], exclusive; `None` when somebody else has it.
+pub(super) fn try_take(path: &Path) -> Result<Option<Flock<File>>> {
+    match take(path, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) if error.downcast_ref::<Errno>() == Some(&Errno::EWOULDBLOCK) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -43,7 +43,9 @@ impl Store {
         let layout = Layout::new(roots);
         layout.make()?;
         let driver = layer::choose_driver(&layout, roots)?;
-        Ok(Store { layout, driver, boot_id: root::boot_id()? })
+        let store = Store { layout, driver, boot_id: root::boot_id()? };
+        store.keep_reserve();
+        Ok(store)
     }
 
     /// Where everything lies.

@@ -1,8 +1,10 @@
 //! JSON records: written beneath a temporary name, synced, renamed, the directory synced. Readers see the old or the
 //! new one, after a power cut too.
 
+use super::Store;
 use crate::trip;
 use anyhow::{Context, Result};
+use nix::errno::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{File, OpenOptions};
@@ -25,6 +27,45 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     };
     serde_json::from_slice(&bytes).map(Some).with_context(|| format!("reading {}", path.display()))
+}
+
+/// How much is kept back, so that an index can be written when the disk is full.
+const RESERVE: i64 = 256 << 10;
+
+impl Store {
+    /// As [`write`], with the reserve when the disk is full: removing things must work then, above all.
+    pub(super) fn write_record<T: Serialize>(&self, path: &Path, record: &T, sync: Sync) -> Result<()> {
+        let mut bytes = serde_json::to_vec(record).with_context(|| format!("writing {}", path.display()))?;
+        bytes.push(b'\n');
+        self.write_bytes(path, &bytes, sync)
+    }
+
+    /// As [`write_bytes`], with the reserve when the disk is full.
+    pub(super) fn write_bytes(&self, path: &Path, bytes: &[u8], sync: Sync) -> Result<()> {
+        match write_bytes(path, bytes, sync) {
+            Err(error) if is_full(&error) && std::fs::remove_file(self.layout.reserve()).is_ok() => {
+                write_bytes(path, bytes, sync)
+            }
+            other => other,
+        }
+    }
+
+    /// Lays the reserve by, if there is room.
+    pub(super) fn keep_reserve(&self) {
+        let path = self.layout.reserve();
+        if path.exists() {
+            return;
+        }
+        let made = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path).map_err(|_| Errno::EIO);
+        if made.and_then(|file| nix::fcntl::posix_fallocate(file, 0, RESERVE)).is_err() {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+}
+
+fn is_full(error: &anyhow::Error) -> bool {
+    let full = |errno: i32| matches!(errno, libc::ENOSPC | libc::EDQUOT);
+    error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().and_then(|error| error.raw_os_error()).is_some_and(full))
 }
 
 /// Writes the record whole or not at all.

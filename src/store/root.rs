@@ -14,6 +14,7 @@
 //!      staging/RANDOM.BOOT/         a layer on its way; trusted in the boot BOOT only
 //!      containers/ID/               container.json, upper/, work/, files
 //!      names/NAME                   a symbolic link to the id that holds the name
+//!      reserve                      room for an index when the disk is full
 //!      trash/                       on its way out
 //! RUN/containers/ID/                sockets, fifos, exit record; container.json of this boot, newer than ROOT's
 //! ```
@@ -83,6 +84,10 @@ impl Layout {
 
     pub(super) fn images(&self) -> PathBuf {
         self.root.join("images.json")
+    }
+
+    pub(super) fn reserve(&self) -> PathBuf {
+        self.root.join("reserve")
     }
 
     pub(super) fn images_lock(&self) -> PathBuf {

@@ -597,11 +597,11 @@ fn errno(error: &std::io::Error) -> Errno {
     errno_of(error)
 }
 
-fn kind(stat: &FileStat) -> SFlag {
+pub(super) fn kind(stat: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
 }
 
-fn is_whiteout(stat: &FileStat) -> bool {
+pub(super) fn is_whiteout(stat: &FileStat) -> bool {
     kind(stat) == SFlag::S_IFCHR && stat.st_rdev == 0
 }
 

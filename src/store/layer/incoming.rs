@@ -142,6 +142,8 @@ impl Store {
     /// Moves something out of sight, then deletes it.
     pub(in crate::store) fn discard(&self, path: &Path) -> Result<()> {
         let away = self.layout.trash().join(unique());
+        // Says to `check` that somebody is at it.
+        let _lock = File::open(path).ok().and_then(|dir| Flock::lock(dir, FlockArg::LockSharedNonblock).ok());
         match std::fs::rename(path, &away) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             // A full disk may have no room for the name.
@@ -150,7 +152,8 @@ impl Store {
         }
     }
 
-    fn staging_dir(&self) -> Result<(PathBuf, Flock<File>)> {
+    /// A directory to make something in, locked as long as somebody is at it; it has `diff` and `kept`.
+    pub(super) fn staging_dir(&self) -> Result<(PathBuf, Flock<File>)> {
         loop {
             let dir = self.layout.staging().join(format!("{}.{}", unique(), self.boot_id));
             root::make_dir(&dir)?;

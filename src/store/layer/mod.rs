@@ -1,6 +1,6 @@
 //! Layers: one directory of files per diff id, unpacked independently of what lies below.
 
-mod chain;
+pub(super) mod chain;
 mod confine;
 mod extract;
 mod headers;
