@@ -10,6 +10,7 @@
 pub mod container;
 pub mod credentials;
 pub mod digest;
+pub mod duration;
 pub mod id;
 pub mod image;
 pub mod lifecycle;

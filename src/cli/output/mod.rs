@@ -1,5 +1,6 @@
 //! What commands print: lines, tables, templates, JSON. Nothing else writes to standard output.
 
+pub mod listing;
 mod table;
 pub mod template;
 
@@ -10,6 +11,8 @@ use crate::engine::Engine;
 use crate::engine::container::Selection;
 use crate::model::id::ContainerId;
 use anyhow::{Error, Result};
+use serde::Serialize as _;
+use serde_json::Value;
 use std::fmt;
 use std::io::Write as _;
 
@@ -93,4 +96,30 @@ pub fn each_selected(
         }
     }
     last.map_or(Ok(()), Err)
+}
+
+/// JSON for people: four blanks a level, as docker and podman indent lists.
+pub fn pretty(value: &Value) -> String {
+    let mut bytes = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, formatter);
+    // A value has only string keys, and a vector takes everything.
+    let _ = value.serialize(&mut serializer);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What every `inspect` prints: all documents as one array, or each through the template of `--format`; `json` is one
+/// compact line each.
+pub fn documents(found: &[Value], format: Option<&str>) -> Result<()> {
+    match format.map(str::trim) {
+        None | Some("") => line(pretty(&Value::Array(found.to_vec()))),
+        Some("json") => line(Value::Array(found.to_vec())),
+        Some(_) => {
+            let template = template::Template::parse(&template::unescape(format.unwrap_or_default()))?;
+            for document in found {
+                line(template.execute(document)?)?;
+            }
+            Ok(())
+        }
+    }
 }

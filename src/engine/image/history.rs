@@ -2,7 +2,8 @@
 
 use super::{find, inspect};
 use crate::engine::Engine;
-use crate::image::history::{Step, steps};
+pub use crate::image::history::Step;
+use crate::image::history::steps;
 use crate::model::digest::Digest;
 use anyhow::Result;
 use std::collections::HashMap;
