@@ -93,10 +93,23 @@ pub fn follow(engine: &Engine, mut attachment: Attachment, options: &AttachOptio
             return Err(Fault::new(Kind::Internal, what).into());
         }
     };
+    leave_with(code, id.short())
+}
+
+/// [`relay`] for one process of a container (`exec`): nothing is to be done after its end.
+pub fn follow_process(mut attachment: Attachment, options: &AttachOptions) -> Result<()> {
+    match relay(&mut attachment, options)? {
+        End::Detached => Ok(()),
+        End::Exited(code) => leave_with(code, attachment.id.short()),
+        End::Lost => leave_with(None, attachment.id.short()),
+    }
+}
+
+fn leave_with(code: Option<u8>, id: &str) -> Result<()> {
     match code {
         Some(0) => Ok(()),
         Some(code) => Err(Fault::exit(code).into()),
-        None => Err(Fault::new(Kind::Internal, format!("the exit code of container {} is unknown", id.short())).into()),
+        None => Err(Fault::new(Kind::Internal, format!("the exit code of container {id} is unknown")).into()),
     }
 }
 

@@ -15,14 +15,15 @@ mod tests;
 
 pub use devices::HostDevice;
 pub use namespaces::Joined;
-pub use resolve::{Resolved, Volume, resolve};
+pub use process::process;
+pub use resolve::{Resolved, Volume, put as put_variable, resolve};
 pub use security::{DEFAULT_CAPABILITIES, check_sysctls, is_confined};
 
 use crate::config::Program;
 use crate::model::container::{ContainerSpec, IdMap};
 use crate::model::id::ContainerId;
 use anyhow::Result;
-use oci_spec::runtime::{Linux, LinuxIdMapping, LinuxIdMappingBuilder, Root, Spec};
+use oci_spec::runtime::{Linux, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespaceType, Root, Spec};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
@@ -97,6 +98,11 @@ pub fn config(spec: &ContainerSpec, resolved: &Resolved, facts: &Facts) -> Resul
         .set_annotations(Some(annotations(spec)))
         .set_linux(Some(linux));
     Ok(config)
+}
+
+/// The kinds of the namespaces that the container has of its own, or shares with others but not with us.
+pub fn namespace_types(spec: &ContainerSpec, facts: &Facts) -> Vec<LinuxNamespaceType> {
+    namespaces::namespaces(spec, facts).iter().map(|namespace| namespace.typ()).collect()
 }
 
 fn annotations(spec: &ContainerSpec) -> HashMap<String, String> {

@@ -11,7 +11,8 @@ use oci_spec::runtime::{LinuxCapabilities, PosixRlimit, PosixRlimitBuilder, Posi
 /// PATH when nobody sets one.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-pub(super) fn process(spec: &ContainerSpec, resolved: &Resolved, facts: &Facts) -> Result<Process> {
+/// The process of a container, or with other words one more in it.
+pub fn process(spec: &ContainerSpec, resolved: &Resolved, facts: &Facts) -> Result<Process> {
     let mut user = User::default();
     user.set_uid(facts.user.uid)
         .set_gid(facts.user.gid)

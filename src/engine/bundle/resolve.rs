@@ -138,7 +138,7 @@ fn environment(spec: &ContainerSpec, image: &[String], program: Program) -> Vec<
 }
 
 /// Sets one variable in a list.
-pub(super) fn put(env: &mut Vec<String>, variable: &str) {
+pub fn put(env: &mut Vec<String>, variable: &str) {
     let name = variable.split('=').next().unwrap_or_default();
     if name.is_empty() || variable.contains('\0') {
         return;

@@ -46,6 +46,31 @@ pub(super) fn gather(engine: &Engine, container: &Container, root: &RootMount) -
     Ok(facts)
 }
 
+/// What one more process of a running container needs; nothing is written, nothing looked up that only a start needs.
+pub(super) fn for_exec(engine: &Engine, container: &Container, spec: &ContainerSpec, user: Account) -> Result<Facts> {
+    let shares_users = matches!(spec.namespaces.user, UserMode::Path(_) | UserMode::Container(_));
+    Ok(Facts {
+        id: container.id.clone(),
+        program: engine.config.program,
+        rootless: engine.config.rootless,
+        user,
+        host_name: host_name(spec),
+        files: Vec::new(),
+        volumes: PathBuf::new(),
+        devices: Vec::new(),
+        block_devices: BTreeMap::new(),
+        joined: Joined { user: shares_users.then(PathBuf::new), ..Joined::default() },
+        ids: resolved(container).ids,
+        hard_limits: hard_limits(spec),
+        cgroup: PathBuf::new(),
+        has_cgroups: false,
+        capabilities: capabilities(spec)?,
+        thermal_cpus: Vec::new(),
+        time_zone: None,
+        maps_tty: false,
+    })
+}
+
 /// A container's root before it is mounted: the layers, and the user's mounts over the two files that matter.
 struct Tree<'a> {
     root: &'a RootMount,

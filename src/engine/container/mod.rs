@@ -2,6 +2,7 @@
 
 pub mod attach;
 mod create;
+pub mod exec;
 mod exited;
 mod facts;
 mod find;
@@ -27,6 +28,7 @@ mod wait;
 
 pub use attach::{Attachment, Streams, attach};
 pub use create::{CreateOptions, create};
+pub use exec::{ExecOptions, exec};
 pub use exited::{exited, reap_role};
 pub use find::{Selection, exists, find, latest, select};
 pub use inspect::inspect;

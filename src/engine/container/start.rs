@@ -6,7 +6,7 @@ use crate::config::Program;
 use crate::engine::Engine;
 use crate::engine::bundle;
 use crate::fault::Fault;
-use crate::model::container::{ContainerSpec, ImageSource, LogDriver};
+use crate::model::container::{ContainerSpec, ImageSource, LogDriver, SeccompProfile};
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::{Change, Phase};
 use crate::model::size::ByteSize;
@@ -128,7 +128,7 @@ fn try_launch(engine: &Engine, container: &mut LockedContainer, options: &StartO
 
 /// The descriptors that whoever called us left open for the container. Ours are all close-on-exec, so that none of
 /// them can be taken for one.
-fn preserved(count: u32) -> Result<Vec<OwnedFd>> {
+pub(super) fn preserved(count: u32) -> Result<Vec<OwnedFd>> {
     let missing = |number: i32| {
         Fault::invalid(format!(
             "file descriptor {number} is not available - the preserve-fds option requires that file descriptors must be passed"
@@ -178,17 +178,11 @@ fn prepare(engine: &Engine, container: &Container) -> Result<MonitorConfig> {
     let facts = facts::gather(engine, container, &mount)?;
     let own = resolved(container);
     let config = bundle::config(spec, &own, &facts)?;
-    let seccomp = match &spec.security.seccomp {
-        _ if spec.security.privileged => Seccomp::Unconfined,
-        crate::model::container::SeccompProfile::Default => Seccomp::Default,
-        crate::model::container::SeccompProfile::Unconfined => Seccomp::Unconfined,
-        crate::model::container::SeccompProfile::Json(text) => Seccomp::Json(text.clone()),
-    };
     let bundle = Bundle {
         id: container.id.to_string(),
         spec: Box::new(config),
         root,
-        seccomp,
+        seccomp: seccomp(spec),
         cgroup: if spec.resources.no_cgroup { CgroupChoice::None } else { CgroupChoice::Files },
         init: spec.process.init,
         cache_dir: engine.store.layout().cache(),
@@ -213,6 +207,16 @@ fn prepare(engine: &Engine, container: &Container) -> Result<MonitorConfig> {
         reap: Some(reap),
         preserve_fds: spec.process.preserve_fds,
     })
+}
+
+/// Which system calls it may make.
+pub(super) fn seccomp(spec: &ContainerSpec) -> Seccomp {
+    match &spec.security.seccomp {
+        _ if spec.security.privileged => Seccomp::Unconfined,
+        SeccompProfile::Default => Seccomp::Default,
+        SeccompProfile::Unconfined => Seccomp::Unconfined,
+        SeccompProfile::Json(text) => Seccomp::Json(text.clone()),
+    }
 }
 
 /// What its root is made of: for looking things up in it, and for the runtime.
