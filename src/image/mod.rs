@@ -3,6 +3,7 @@
 pub mod format;
 pub mod history;
 pub mod index;
+pub mod pull;
 pub mod remove;
 pub mod resolve;
 pub mod select;

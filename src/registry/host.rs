@@ -165,6 +165,11 @@ impl Repository<'_> {
         format!("{}/{}", self.host.name, self.path)
     }
 
+    /// How often things are tried again.
+    pub fn retry(&self) -> &super::Retry {
+        self.client.retry()
+    }
+
     /// Finds out whether the registry is there at all and what it speaks.
     pub fn reach(&self) -> Result<(), Failure> {
         self.host.scheme(self.client).map(drop)
