@@ -81,8 +81,12 @@ fn pull_from(
         Some(digest) => digest.to_string(),
         None => there.tag_or_latest().unwrap_or("latest").to_string(),
     };
-    repository.reach().map_err(|failure| failure.fault(format!("pinging container registry {}", there.domain)))?;
-    let top = fetch_manifest(&repository, &reference)?;
+    let initializing = || format!("initializing source docker://{there}");
+    repository
+        .reach()
+        .map_err(|failure| failure.fault(format!("pinging container registry {}", there.domain)))
+        .with_context(initializing)?;
+    let top = fetch_manifest(&repository, &reference).with_context(initializing)?;
     let platform = select::wanted(request.platform);
     let (fetched, index) = if top.is_index() {
         let index = registry::parse_index(&top.bytes)?;
@@ -235,11 +239,13 @@ fn fetch_layers<'l>(
                     let mut fetch =
                         Fetch { store, repository, descriptor, diff_id, progress, stop: &stop, buffer: &mut buffer };
                     let result = fetch.run();
-                    if result.is_err() {
-                        stop.store(true, Ordering::Relaxed);
-                    }
+                    let failed = result.is_err();
+                    // First told, then stopped: the first failure is the one that counts.
                     if let Ok(mut results) = results.lock() {
                         results.push(result);
+                    }
+                    if failed {
+                        stop.store(true, Ordering::Relaxed);
                     }
                 }
             });
