@@ -57,3 +57,27 @@ pub fn restore() {
         let _ = tcsetattr(&fd, SetArg::TCSADRAIN, &before);
     }
 }
+
+/// Reads one line from the user's terminal (/dev/tty, whatever standard input is) without showing it.
+pub fn read_secret(prompt: &str) -> io::Result<String> {
+    use nix::sys::termios::LocalFlags;
+    use std::io::{BufRead, Write};
+    let mut terminal = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    terminal.write_all(prompt.as_bytes())?;
+    let before = tcgetattr(&terminal)?;
+    let mut hidden = before.clone();
+    hidden.local_flags.remove(LocalFlags::ECHO);
+    tcsetattr(&terminal, SetArg::TCSAFLUSH, &hidden)?;
+    let mut line = String::new();
+    let read = io::BufReader::new(&terminal).read_line(&mut line);
+    tcsetattr(&terminal, SetArg::TCSAFLUSH, &before)?;
+    terminal.write_all(b"\n")?;
+    read?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_string())
+}
+
+/// How many columns and rows the terminal has.
+pub fn size(fd: impl AsFd) -> Option<(u16, u16)> {
+    let size = super::pty::size(fd).ok()?;
+    Some((size.columns, size.rows)).filter(|(columns, _)| *columns > 0)
+}

@@ -5,6 +5,7 @@ pub mod host;
 mod logging;
 mod namespace;
 mod process;
+pub mod registry;
 mod resources;
 mod security;
 pub mod selection;

@@ -11,3 +11,17 @@ pub fn confirm(warning: &str) -> Result<bool> {
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
+
+/// Asks for something that is not shown.
+pub fn secret(prompt: &str) -> Result<String, crate::fault::Fault> {
+    crate::sys::terminal::read_secret(prompt)
+        .map_err(|error| crate::fault::Fault::invalid(format!("reading the password: {error}")))
+}
+
+/// Asks for one line.
+pub fn ask(prompt: &str) -> Result<String> {
+    output::text(prompt)?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().to_string())
+}

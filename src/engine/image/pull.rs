@@ -223,6 +223,10 @@ fn pull_one(
     }
     let request = Request { name: &name, sources: &sources, platform: options.platform.as_ref() };
     let Outcome { record, digest, changed, foreign } = image_pull::pull(&engine.store, client, &request, progress)?;
+    if !docker {
+        say(format!("Copying config {}", record.id));
+        say("Writing manifest to image destination".into());
+    }
     if let (Some(foreign), Some(asked)) = (foreign, options.platform.as_ref()) {
         let (have, want) = (show(&foreign), show(&select::wanted(Some(asked))));
         log::warn!("image platform ({have}) does not match the expected platform ({want})");
