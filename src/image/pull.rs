@@ -141,9 +141,12 @@ fn pull_from(
 }
 
 fn fetch_manifest(repository: &Repository<'_>, reference: &str) -> Result<Fetched> {
-    repository
-        .manifest(reference)
-        .map_err(|failure| failure.fault(format!("reading manifest {reference} in {}", repository.name())))
+    repository.manifest(reference).map_err(|failure| {
+        if failure.status().is_none() && !matches!(failure, Failure::Bad(_) | Failure::Ours(_)) {
+            return failure.fault(format!("pinging container registry {}", repository.registry()));
+        }
+        failure.fault(format!("reading manifest {reference} in {}", repository.name()))
+    })
 }
 
 /// The manifest that an index names: its size, digest and type must be those of the index.

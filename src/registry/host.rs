@@ -165,6 +165,11 @@ impl Repository<'_> {
         format!("{}/{}", self.host.name, self.path)
     }
 
+    /// The registry's name, for messages.
+    pub fn registry(&self) -> &str {
+        &self.host.name
+    }
+
     /// How often things are tried again.
     pub fn retry(&self) -> &super::Retry {
         self.client.retry()

@@ -245,7 +245,7 @@ mod tests {
         let digest: Digest = format!("sha256:{}", "ab".repeat(32)).parse().unwrap();
         let row = |step, done| Row { digest: digest.clone(), step, done, total: Some(4 << 20), upload: false };
         for (docker, step, done, width, want) in [
-            (false, Step::Download, 2 << 20, 60, "Copying blob abababababab [=======>      ] 2.0MiB / 4.0MiB"),
+            (false, Step::Download, 2 << 20, 60, "Copying blob abababababab [=======>       ] 2.0MiB / 4.0MiB"),
             (false, Step::Done, 4 << 20, 60, "Copying blob abababababab done"),
             (true, Step::Download, 1 << 20, 60, "abababababab: Downloading [====>            ] 1.0MiB / 4.0MiB"),
             (true, Step::Present, 0, 60, "abababababab: Already exists"),
