@@ -1,7 +1,7 @@
 //! What containers get when nobody says otherwise: the `[containers]` table of containers.conf.
 
 use crate::fault::Fault;
-use crate::model::container::{ContainerSpec, LogDriver, NetworkMode, Ulimit, UserMode};
+use crate::model::container::{ContainerSpec, LogDriver, NetworkMode, Security, Ulimit, UserMode};
 use crate::model::size;
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
@@ -129,6 +129,9 @@ impl Defaults {
         for (name, value) in &self.annotations {
             spec.annotations.entry(name.clone()).or_insert_with(|| value.clone());
         }
+        if let Some(wanted) = &self.capabilities {
+            capabilities(wanted, &mut spec.security);
+        }
         // Later ones win: the file's come first.
         if !self.env.is_empty() {
             let given = std::mem::take(&mut spec.process.env);
@@ -157,6 +160,37 @@ impl Defaults {
             spec.namespaces.user = self.user.clone();
         }
         spec.detach_keys = spec.detach_keys.take().or_else(|| self.detach_keys.clone());
+    }
+}
+
+/// What containers may do by default, as podman has it.
+pub const CAPABILITIES: &[&str] = &[
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_SETFCAP",
+    "CAP_SETGID",
+    "CAP_SETPCAP",
+    "CAP_SETUID",
+    "CAP_SYS_CHROOT",
+];
+
+/// A default list other than ours is said in the words of `--cap-add` and `--cap-drop`; what the user said with them stays.
+fn capabilities(wanted: &[String], security: &mut Security) {
+    let said = |list: &[String], name: &str| list.iter().any(|said| said == name || said == "ALL");
+    let (adds, drops) = (security.cap_add.clone(), security.cap_drop.clone());
+    for name in CAPABILITIES.iter().filter(|name| !wanted.iter().any(|wanted| wanted == *name)) {
+        if !said(&adds, name) && !said(&drops, name) {
+            security.cap_drop.push(name.to_string());
+        }
+    }
+    for name in wanted.iter().filter(|name| !CAPABILITIES.contains(&name.as_str())) {
+        if !said(&adds, name) && !said(&drops, name) {
+            security.cap_add.push(name.clone());
+        }
     }
 }
 
@@ -294,6 +328,20 @@ mod tests {
         ] {
             assert_eq!(defaults(file).expect_err(file).to_string(), what);
         }
+    }
+
+    #[test]
+    fn another_list_of_capabilities_is_said_in_adds_and_drops() {
+        let mut wanted: Vec<String> = CAPABILITIES.iter().skip(2).map(|name| name.to_string()).collect();
+        wanted.extend(["CAP_SYS_TIME".to_string(), "CAP_SYS_NICE".to_string()]);
+        let mut security = Security {
+            cap_add: vec!["CAP_CHOWN".into()],
+            cap_drop: vec!["CAP_SYS_NICE".into()],
+            ..Security::default()
+        };
+        capabilities(&wanted, &mut security);
+        assert_eq!(security.cap_add, ["CAP_CHOWN", "CAP_SYS_TIME"]);
+        assert_eq!(security.cap_drop, ["CAP_SYS_NICE", "CAP_DAC_OVERRIDE"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `info`: what the host is and how this store stands on it. Field names are podman's.
 
 use super::version::{Component, version};
+use crate::config::defaults::CAPABILITIES;
 use crate::engine::Engine;
 use crate::model::container::LogDriver;
 use crate::model::lifecycle::Phase;
@@ -295,9 +296,10 @@ fn log_driver(config: &crate::config::Config) -> &'static str {
 
 /// What a container gets, joined with commas as podman does.
 fn default_capabilities(config: &crate::config::Config) -> String {
-    const BUILT_IN: &str = "CAP_CHOWN,CAP_DAC_OVERRIDE,CAP_FOWNER,CAP_FSETID,CAP_KILL,CAP_NET_BIND_SERVICE,CAP_SETFCAP,\
-         CAP_SETGID,CAP_SETPCAP,CAP_SETUID,CAP_SYS_CHROOT";
-    config.defaults.capabilities.as_ref().map_or_else(|| BUILT_IN.to_string(), |list| list.join(","))
+    match &config.defaults.capabilities {
+        Some(list) => list.join(","),
+        None => CAPABILITIES.join(","),
+    }
 }
 
 /// (`v1` or `v2`, the controllers' names)
