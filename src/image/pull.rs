@@ -90,8 +90,10 @@ fn pull_from(
     let platform = select::wanted(request.platform);
     let (fetched, index) = if top.is_index() {
         let index = registry::parse_index(&top.bytes)?;
-        let entry = select::choose(&index, &platform)
-            .map_err(|fault| Fault { what: format!("choosing an image from manifest list {there}: {fault}"), ..fault })?;
+        let entry = select::choose(&index, &platform).map_err(|fault| Fault {
+            what: format!("choosing an image from manifest list {there}: {fault}"),
+            ..fault
+        })?;
         (fetch_child(store, &repository, entry)?, Some(&top))
     } else {
         (top.clone(), None)
@@ -196,7 +198,9 @@ fn layers(manifest: &Manifest, config: &ImageConfig) -> Result<Vec<(Descriptor, 
         return Err(Fault::new(Kind::Denied, format!("the image's config names {said} layers, its manifest {there}")));
     }
     if there > MOST_LAYERS {
-        return Err(Fault::unsupported(format!("an image of {there} layers: the kernel can't mount more than {MOST_LAYERS}")));
+        return Err(Fault::unsupported(format!(
+            "an image of {there} layers: the kernel can't mount more than {MOST_LAYERS}"
+        )));
     }
     Ok(manifest.layers.iter().cloned().zip(config.rootfs.diff_ids.iter().cloned()).collect())
 }
@@ -219,7 +223,8 @@ fn fetch_layers<'l>(
     };
     let mut wanted = missing(layers.iter().map(|(descriptor, diff_id)| (diff_id, descriptor)).collect())?;
     // Who needs a layer that somebody else is fetching waits for him. Everybody locks in the same order.
-    let keys: BTreeSet<&Digest> = wanted.iter().flat_map(|(diff_id, descriptor)| [*diff_id, &descriptor.digest]).collect();
+    let keys: BTreeSet<&Digest> =
+        wanted.iter().flat_map(|(diff_id, descriptor)| [*diff_id, &descriptor.digest]).collect();
     let _locks = keys.into_iter().map(|key| store.lock_layer(key)).collect::<Result<Vec<_>>>()?;
     wanted = missing(wanted)?;
     for (descriptor, diff_id) in layers {

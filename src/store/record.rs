@@ -65,7 +65,9 @@ impl Store {
 
 fn is_full(error: &anyhow::Error) -> bool {
     let full = |errno: i32| matches!(errno, libc::ENOSPC | libc::EDQUOT);
-    error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().and_then(|error| error.raw_os_error()).is_some_and(full))
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<std::io::Error>().and_then(|error| error.raw_os_error()).is_some_and(full))
 }
 
 /// Writes the record whole or not at all.

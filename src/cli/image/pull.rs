@@ -59,7 +59,8 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         if docker && !args.quiet {
             announce(image, args.all_tags)?;
         }
-        let pulled = pull::pull(engine, image, &options, &*progress).map_err(|error| in_words_of(docker, image, error))?;
+        let pulled =
+            pull::pull(engine, image, &options, &*progress).map_err(|error| in_words_of(docker, image, error))?;
         progress.finish();
         for one in &pulled {
             if docker {

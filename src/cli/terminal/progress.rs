@@ -177,7 +177,11 @@ impl Bars {
     }
 
     fn row(&self, row: &Row, width: usize) -> String {
-        let label = if self.docker { format!("{}: ", row.digest.short()) } else { format!("Copying blob {} ", row.digest.short()) };
+        let label = if self.docker {
+            format!("{}: ", row.digest.short())
+        } else {
+            format!("Copying blob {} ", row.digest.short())
+        };
         let word = match (row.step, self.docker, row.upload) {
             (Step::Present, true, true) => "Layer already exists",
             (Step::Present, true, false) => "Already exists",

@@ -2,6 +2,7 @@
 
 use super::access::{self, Access};
 use super::find::{self, Local};
+use super::hello;
 use crate::config::{Program, registries};
 use crate::engine::Engine;
 use crate::fault::{Fault, Kind};
@@ -80,6 +81,10 @@ pub fn ensure(
     // The common case touches neither configuration nor network.
     if let (PullPolicy::Missing | PullPolicy::Never, Some(local)) = (policy, local.clone()) {
         return Ok(local);
+    }
+    if local.is_none() && policy != PullPolicy::Always && hello::is_meant(name) {
+        hello::provide(engine)?;
+        return find::get(engine, name);
     }
     let remote = remote_name(name)?;
     let registries = registries::read(&engine.config)?;
@@ -191,7 +196,8 @@ fn try_candidates(
         Some(last) if !several => Err(last),
         Some(last) => {
             failures.push(last);
-            let kind = failures.iter().map(Fault::kind_of).find(|kind| *kind != Kind::NotFound).unwrap_or(Kind::NotFound);
+            let kind =
+                failures.iter().map(Fault::kind_of).find(|kind| *kind != Kind::NotFound).unwrap_or(Kind::NotFound);
             let number = failures.len();
             let words: Vec<String> = failures.iter().map(|error| format!("{error:#}")).collect();
             Err(Fault::new(kind, format!("{number} errors occurred while pulling: {}", words.join("; "))).into())
@@ -216,8 +222,12 @@ fn pull_one(
         let tag = name.tag.clone().or(name.digest.as_ref().map(ToString::to_string)).unwrap_or_default();
         let repository = name.familiar();
         let repository = repository.split('@').next().unwrap_or_default();
-        let repository = name.tag.as_ref().and_then(|tag| repository.strip_suffix(&format!(":{tag}"))).unwrap_or(repository);
-        say(format!("{tag}: Pulling from {}", if name.domain == "docker.io" { &name.path } else { repository_path(repository) }));
+        let repository =
+            name.tag.as_ref().and_then(|tag| repository.strip_suffix(&format!(":{tag}"))).unwrap_or(repository);
+        say(format!(
+            "{tag}: Pulling from {}",
+            if name.domain == "docker.io" { &name.path } else { repository_path(repository) }
+        ));
     } else {
         say(format!("Trying to pull {name}..."));
     }

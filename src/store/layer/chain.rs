@@ -100,10 +100,19 @@ struct Opened {
 /// What one layer has at a path.
 enum Look {
     /// Nothing; whether it hides what is below all the same.
-    Nothing { hides: bool },
-    Directory { stat: FileStat, dir: OwnedFd, explicit: bool, opaque: bool },
+    Nothing {
+        hides: bool,
+    },
+    Directory {
+        stat: FileStat,
+        dir: OwnedFd,
+        explicit: bool,
+        opaque: bool,
+    },
     /// Something else; the directory and name it is at.
-    Other { dir: OwnedFd },
+    Other {
+        dir: OwnedFd,
+    },
 }
 
 impl Stack {
