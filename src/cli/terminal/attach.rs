@@ -6,8 +6,8 @@
 use super::detach::DetachKeys;
 use crate::cli::output::Closed;
 use crate::engine::Engine;
-use crate::engine::container::attach::{Frame, MOST_BYTES, Said};
-use crate::engine::container::{Attachment, Streams};
+use crate::engine::container::attach::{Frame, MOST_BYTES, Said, attach_again};
+use crate::engine::container::{Attachment, Streams, exited};
 use crate::fault::{Fault, Kind};
 use crate::sys::poll::{Interest, Ready, Set, wait_for};
 use crate::sys::pty;
@@ -85,15 +85,19 @@ const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Si
 /// [`relay`], then what is to be done after the end; fails with the container's exit code unless that is 0.
 pub fn follow(engine: &Engine, mut attachment: Attachment, options: &AttachOptions) -> Result<()> {
     let id = attachment.id.clone();
-    let code = match relay(&mut attachment, options)? {
-        End::Detached => return Ok(()),
-        End::Exited(told) => attachment.finish(engine).map(|recorded| recorded.or(told))?,
-        End::Lost => {
-            let what = format!("the monitor of container {} is gone: its output and exit code are unknown", id.short());
-            return Err(Fault::new(Kind::Internal, what).into());
+    loop {
+        match relay(&mut attachment, options)? {
+            End::Detached => return Ok(()),
+            End::Exited(told) => {
+                let recorded = attachment.finish(engine)?;
+                return leave_with(recorded.or(told), id.short());
+            }
+            End::Lost => match attach_again(engine, &id, options.streams())? {
+                Some(again) => attachment = again,
+                None => return leave_with(exited(engine, &id)?, id.short()),
+            },
         }
-    };
-    leave_with(code, id.short())
+    }
 }
 
 /// [`relay`] for one process of a container (`exec`): nothing is to be done after its end.

@@ -1,6 +1,7 @@
 //! `attach`: a connection to a container's streams. Relaying them to a terminal is the caller's.
 
 use super::exited;
+use super::exited::settled;
 use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::model::id::ContainerId;
@@ -61,9 +62,25 @@ impl Attachment {
     }
 }
 
+/// After an attachment was lost because the container's monitor was killed: to its next one. `None`: it has ended.
+pub fn attach_again(engine: &Engine, id: &ContainerId, streams: Streams) -> Result<Option<Attachment>> {
+    let container = settled(engine, id)?;
+    if !matches!(container.phase, Phase::Running | Phase::Paused) {
+        return Ok(None);
+    }
+    let wants = Wants { output: streams.output, stdin: false, cleaning: true };
+    let terminal = container.spec.process.terminal;
+    Ok(Client::connect(&container.dirs().run, wants)?.map(|client| Attachment {
+        client,
+        terminal,
+        id: id.clone(),
+        cleaning: true,
+    }))
+}
+
 /// Attaches to a running container.
 pub fn attach(engine: &Engine, id: &ContainerId, streams: Streams) -> Result<Attachment> {
-    let container = engine.store.find_container(id.as_str())?;
+    let container = settled(engine, id)?;
     if !matches!(container.phase, Phase::Running) {
         return Err(Fault::conflict("you can only attach to running containers").into());
     }

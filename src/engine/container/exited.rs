@@ -1,6 +1,6 @@
 //! `exited`: what is done once when a container's process is gone, by whoever comes first.
 
-use super::identity;
+use super::{adopt, identity};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::fault::{Fault, Kind};
@@ -48,17 +48,37 @@ fn runs_in(phase: Phase) -> bool {
 /// The container as it truly is: one whose process is gone has been cleaned up after. Takes no lock when all is well.
 pub(super) fn settled(engine: &Engine, id: &ContainerId) -> Result<Container> {
     let container = engine.store.find_container(id.as_str())?;
-    if !runs(&container) || identity::is_alive(engine, &container) {
+    if !runs(&container) {
         return Ok(container);
     }
-    exited(engine, id)?;
+    if !identity::is_alive(engine, &container) {
+        exited(engine, id)?;
+    } else if adopt::is_orphan(engine, &container) {
+        settle(engine, &mut engine.store.lock_container(id)?)?;
+    } else {
+        return Ok(container);
+    }
     engine.store.find_container(id.as_str())
 }
 
 /// If the record says that it runs and its process is gone: writes down how it ended, and removes its cgroup.
 pub(super) fn settle(engine: &Engine, container: &mut LockedContainer) -> Result<()> {
-    if !runs(container) || identity::process(engine, container.process.as_ref())?.is_some() {
+    if !runs(container) {
         return Ok(());
+    }
+    if identity::process(engine, container.process.as_ref())?.is_some() {
+        if !adopt::is_orphan(engine, container) {
+            return Ok(());
+        }
+        match adopt::adopt(engine, container) {
+            Ok(()) => return Ok(()),
+            // It has ended meanwhile; nobody can know how.
+            Err(_) if identity::process(engine, container.process.as_ref())?.is_none() => {}
+            Err(error) => {
+                log::warn!("{error:#}");
+                return Ok(());
+            }
+        }
     }
     let in_this_boot = container.process.as_ref().is_some_and(|process| process.boot_id == engine.store.boot_id());
     // The monitor writes the record before anybody is told. If it is just doing so, wait for it; if it is dead, nobody

@@ -17,7 +17,12 @@ pub(super) fn process(engine: &Engine, identity: Option<&ProcessIdentity>) -> Re
 
 /// Whether the container's first process lives: cheaper than [`process`], for lists.
 pub(super) fn is_alive(engine: &Engine, record: &ContainerRecord) -> bool {
-    record.process.as_ref().is_some_and(|identity| {
+    is_process_alive(engine, record.process.as_ref())
+}
+
+/// Whether the very process that was written down lives.
+pub(super) fn is_process_alive(engine: &Engine, identity: Option<&ProcessIdentity>) -> bool {
+    identity.is_some_and(|identity| {
         identity.boot_id == engine.store.boot_id()
             && matches!(crate::sys::pid::start_time(identity.pid), Ok(Some(time)) if time == identity.start_time)
     })

@@ -1,5 +1,6 @@
 //! Containers: one file per verb.
 
+mod adopt;
 pub mod attach;
 mod create;
 pub mod exec;

@@ -1,15 +1,14 @@
 //! `start`: a created or exited container runs.
 
 use super::exited::{ReapConfig, remove_settled, settle};
+use super::logs::LogSettings;
 use super::{Attachment, Streams, facts, resolved};
-use crate::config::Program;
 use crate::engine::Engine;
 use crate::engine::bundle;
 use crate::fault::Fault;
 use crate::model::container::{ContainerSpec, ImageSource, LogDriver, SeccompProfile};
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::{Change, Phase};
-use crate::model::size::ByteSize;
 use crate::monitor::{self, Descriptors, LogConfig, MonitorConfig, Reap, Source};
 use crate::runtime::{Bundle, CgroupChoice, RootSource, Seccomp};
 use crate::store::{Container, ExitReason, LockedContainer, Place, ProcessIdentity, RootMount};
@@ -188,10 +187,6 @@ fn prepare(engine: &Engine, container: &Container) -> Result<MonitorConfig> {
         cache_dir: engine.store.layout().cache(),
         state_dir: dirs.run.clone(),
     };
-    let reap = Reap {
-        role: "@reap".into(),
-        config: serde_json::to_value(ReapConfig { config: engine.config.clone(), id: container.id.clone() })?,
-    };
     Ok(MonitorConfig {
         id: container.id.to_string(),
         name: container.name.to_string(),
@@ -204,9 +199,34 @@ fn prepare(engine: &Engine, container: &Container) -> Result<MonitorConfig> {
         timeout: spec.process.timeout,
         pid_file: spec.pid_file.clone(),
         monitor_pid_file: spec.monitor_pid_file.clone(),
-        reap: Some(reap),
+        reap: Some(reap(engine, container)?),
         preserve_fds: spec.process.preserve_fds,
     })
+}
+
+/// What another monitor is told that takes over a running container.
+pub(super) fn adoption(engine: &Engine, container: &Container, pid: i32, start_time: u64) -> Result<MonitorConfig> {
+    let spec = &container.spec;
+    Ok(MonitorConfig {
+        id: container.id.to_string(),
+        name: container.name.to_string(),
+        source: Source::Adopt { pid, start_time, cgroup: resolved(container).cgroup },
+        terminal: spec.process.terminal,
+        interactive: false,
+        stdin_once: false,
+        run_dir: container.dirs().run.clone(),
+        log: log(engine, container)?,
+        timeout: 0,
+        pid_file: None,
+        monitor_pid_file: spec.monitor_pid_file.clone(),
+        reap: Some(reap(engine, container)?),
+        preserve_fds: 0,
+    })
+}
+
+fn reap(engine: &Engine, container: &Container) -> Result<Reap> {
+    let config = serde_json::to_value(ReapConfig { config: engine.config.clone(), id: container.id.clone() })?;
+    Ok(Reap { role: "@reap".into(), config })
 }
 
 /// Which system calls it may make.
@@ -246,66 +266,17 @@ fn root(engine: &Engine, container: &Container) -> Result<(RootMount, RootSource
 
 /// The log driver of a container.
 pub(super) fn log_driver(engine: &Engine, spec: &ContainerSpec) -> LogDriver {
-    let default = if engine.config.program == Program::Podman { LogDriver::K8sFile } else { LogDriver::JsonFile };
-    spec.log.driver.unwrap_or(default)
+    spec.log.driver.unwrap_or_else(|| engine.config.log_driver())
 }
 
 /// The log file of a container.
 pub(super) fn log_path(engine: &Engine, container: &Container) -> std::path::PathBuf {
-    match container.spec.log.options.get("path") {
-        Some(path) => path.into(),
-        None => container.dirs().disk.join(match log_driver(engine, &container.spec) {
-            LogDriver::JsonFile => format!("{}-json.log", container.id),
-            _ => "ctr.log".to_string(),
-        }),
+    match LogSettings::of(container, log_driver(engine, &container.spec)) {
+        Ok(settings) => settings.path(&container.dirs().disk, &container.id),
+        Err(_) => std::path::PathBuf::new(),
     }
 }
 
 fn log(engine: &Engine, container: &Container) -> Result<LogConfig> {
-    let options = &container.spec.log.options;
-    let driver = log_driver(engine, &container.spec);
-    for (name, _) in options {
-        if !matches!(name.as_str(), "max-size" | "max-file" | "tag" | "path" | "labels" | "env" | "mode" | "compress") {
-            return Err(Fault::invalid(format!("unknown log opt '{name}' for {driver:?} log driver")).into());
-        }
-    }
-    let max_size = match options.get("max-size").map(String::as_str) {
-        None => 10 << 20,
-        Some("-1") => 0,
-        Some(text) => text.parse::<ByteSize>().context("log option max-size")?.0,
-    };
-    let max_files = match options.get("max-file") {
-        None => 3,
-        Some(text) => text
-            .parse::<u32>()
-            .ok()
-            .filter(|count| *count > 0)
-            .ok_or_else(|| Fault::invalid(format!("log option max-file {text:?}: must be a number from 1 on")))?,
-    };
-    Ok(LogConfig {
-        driver,
-        path: log_path(engine, container),
-        max_size,
-        max_files,
-        tag: options.get("tag").map(|tag| expand_tag(tag, container)).unwrap_or_default(),
-        passthrough: driver == LogDriver::Passthrough,
-    })
-}
-
-/// `{{.ID}}`, `{{.Name}}` …: docker's words in log tags.
-fn expand_tag(tag: &str, container: &Container) -> String {
-    let image = container.image.as_ref();
-    let mut text = tag.to_string();
-    for (word, value) in [
-        ("ID", container.id.short()),
-        ("FullID", container.id.as_str()),
-        ("Name", container.name.as_str()),
-        ("ImageName", image.map_or("", |image| &image.name)),
-        ("ImageID", image.map_or("", |image| image.id.short())),
-        ("ImageFullID", image.map_or("", |image| image.id.as_str())),
-        ("DaemonName", "barge"),
-    ] {
-        text = text.replace(&format!("{{{{.{word}}}}}"), value);
-    }
-    text
+    Ok(LogSettings::of(container, log_driver(engine, &container.spec))?.config(container))
 }

@@ -1,0 +1,27 @@
+//! A container whose monitor was killed gets another one, by the first command that looks at it.
+//!
+//! Its output goes on where it stood (the FIFOs keep it), its end is seen, and its exit code is known if the kernel
+//! tells it to others than the parent (6.15 and later). Until somebody looks, a full FIFO makes its writers wait.
+
+use super::identity;
+use super::start::adoption;
+use crate::engine::Engine;
+use crate::monitor;
+use crate::store::{Container, LockedContainer, ProcessIdentity};
+use anyhow::Result;
+
+/// Whether its monitor is gone. Only asked of containers whose process lives.
+pub(super) fn is_orphan(engine: &Engine, container: &Container) -> bool {
+    !identity::is_process_alive(engine, container.monitor.as_ref())
+}
+
+/// Gives it a monitor. When that fails, because the process has just ended, the caller's next look finds out.
+pub(super) fn adopt(engine: &Engine, container: &mut LockedContainer) -> Result<()> {
+    let Some(process) = container.process.clone() else { return Ok(()) };
+    let config = adoption(engine, container, process.pid, process.start_time)?;
+    let (pid, start_time) = monitor::adopt(&config)?;
+    let boot_id = engine.store.boot_id().to_string();
+    container.record_mut().monitor = Some(ProcessIdentity { pid, start_time, boot_id });
+    log::info!("container {} lost its monitor and got another one", container.id.short());
+    container.save_for_this_boot()
+}
