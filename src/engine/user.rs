@@ -96,6 +96,16 @@ pub fn highest_id(files: &Files) -> u32 {
     users.chain(groups).filter(|id| *id < 65534).max().unwrap_or(0)
 }
 
+/// The name of a uid.
+pub fn user_name(files: &Files, uid: u32) -> Option<String> {
+    passwd(&files.passwd).find(|entry| entry.uid == uid).map(|entry| entry.name.to_string())
+}
+
+/// The name of a gid.
+pub fn group_name(files: &Files, gid: u32) -> Option<String> {
+    groups(&files.group).find(|(_, known, _)| *known == gid).map(|(name, ..)| name.to_string())
+}
+
 fn group_id(group: &str, file: &[u8]) -> Result<u32> {
     id(group).or_else(|| groups(file).find(|(name, ..)| *name == group).map(|(_, gid, _)| gid)).ok_or_else(|| {
         Fault::invalid(format!("unable to find group {group}: no matching entries in group file")).into()

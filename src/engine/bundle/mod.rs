@@ -14,10 +14,11 @@ mod security;
 mod tests;
 
 pub use devices::HostDevice;
+pub use mounts::is_propagation;
 pub use namespaces::Joined;
 pub use process::process;
 pub use resolve::{Resolved, Volume, put as put_variable, resolve};
-pub use security::{DEFAULT_CAPABILITIES, check_sysctls, is_confined};
+pub use security::{DEFAULT_CAPABILITIES, capability_names, check_sysctls, names_of_capabilities};
 
 use crate::config::Program;
 use crate::model::container::{ContainerSpec, IdMap};

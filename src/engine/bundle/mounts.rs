@@ -144,12 +144,16 @@ fn kernel_mounts(spec: &ContainerSpec, facts: &Facts) -> Vec<Mount> {
     list
 }
 
+/// A word such as `rslave`.
+pub fn is_propagation(option: &str) -> bool {
+    matches!(option, "private" | "rprivate" | "slave" | "rslave" | "shared" | "rshared" | "unbindable" | "runbindable")
+}
+
 fn bind(wanted: &crate::model::container::Mount) -> Mount {
     let mut options: Vec<&str> = Vec::new();
     let given: Vec<&str> = wanted.options.iter().map(String::as_str).collect();
     options.push(if given.contains(&"bind") { "bind" } else { "rbind" });
-    if !given.iter().any(|option| matches!(*option, "private" | "rprivate" | "slave" | "rslave" | "shared" | "rshared"))
-    {
+    if !given.iter().any(|option| is_propagation(option)) {
         options.push("rprivate");
     }
     options.push(if wanted.read_only { "ro" } else { "rw" });

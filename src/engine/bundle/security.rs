@@ -1,8 +1,8 @@
 //! Capabilities, hidden and read-only paths, sysctls, seccomp, AppArmor.
 
 use super::Facts;
-use crate::fault::Fault;
-use crate::model::container::{ContainerSpec, NamespaceMode, NetworkMode, SeccompProfile};
+use crate::fault::{Fault, Kind};
+use crate::model::container::{ContainerSpec, NamespaceMode, NetworkMode};
 use anyhow::Result;
 use oci_spec::runtime::Capability;
 use std::collections::HashMap;
@@ -72,41 +72,56 @@ pub(super) fn capabilities(spec: &ContainerSpec, facts: &Facts) -> Result<Vec<Ca
     let ours = |capability: &Capability| {
         ALL.iter().position(|known| known == capability).is_some_and(|number| facts.capabilities >> number & 1 == 1)
     };
+    let set = wanted(spec)?;
+    for name in &spec.security.cap_add {
+        if let Some(capability) = parse_capability(name)?.filter(|capability| !ours(capability)) {
+            let what = format!("adding capability CAP_{capability}: this process does not have it");
+            return Err(Fault::new(Kind::Denied, what).into());
+        }
+    }
+    Ok(set.into_iter().filter(ours).collect())
+}
+
+/// `None`: all.
+fn parse_capability(name: &str) -> Result<Option<Capability>> {
+    if name.eq_ignore_ascii_case("ALL") {
+        return Ok(None);
+    }
+    let upper = name.to_ascii_uppercase();
+    let bare = upper.strip_prefix("CAP_").unwrap_or(&upper);
+    Ok(Some(bare.parse().map_err(|_| Fault::invalid(format!("unknown capability \"CAP_{bare}\"")))?))
+}
+
+fn wanted(spec: &ContainerSpec) -> Result<Vec<Capability>> {
     let security = &spec.security;
     if security.privileged {
-        return Ok(ALL.iter().copied().filter(ours).collect());
+        return Ok(ALL.to_vec());
     }
-    let parse = |name: &String| -> Result<Option<Capability>> {
-        if name == "ALL" {
-            return Ok(None);
-        }
-        let bare = name.strip_prefix("CAP_").unwrap_or(name);
-        Ok(Some(bare.parse().map_err(|_| Fault::invalid(format!("unknown capability \"{name}\"")))?))
-    };
-    let add = security.cap_add.iter().map(parse).collect::<Result<Vec<_>>>()?;
-    let drop = security.cap_drop.iter().map(parse).collect::<Result<Vec<_>>>()?;
+    let parse = |names: &[String]| names.iter().map(|name| parse_capability(name)).collect::<Result<Vec<_>>>();
+    let (add, drop) = (parse(&security.cap_add)?, parse(&security.cap_drop)?);
     let mut set: Vec<Capability> = match (add.contains(&None), drop.contains(&None)) {
         (true, _) => ALL.to_vec(),
         (false, true) => Vec::new(),
         (false, false) => DEFAULT_CAPABILITIES.to_vec(),
     };
-    if !(add.contains(&None) && drop.contains(&None)) {
-        set.retain(|capability| !drop.contains(&Some(*capability)));
-    }
+    set.retain(|capability| !drop.contains(&Some(*capability)));
     for capability in add.into_iter().flatten() {
-        if !ours(&capability) {
-            return Err(Fault::new(
-                crate::fault::Kind::Denied,
-                format!("adding capability CAP_{capability}: this process does not have it"),
-            )
-            .into());
-        }
         if !set.contains(&capability) {
             set.push(capability);
         }
     }
-    set.retain(ours);
     Ok(set)
+}
+
+/// The names of what a container may have on a host that can give all, with `CAP_`.
+pub fn capability_names(spec: &ContainerSpec) -> Vec<String> {
+    let set = wanted(spec).unwrap_or_default();
+    set.iter().map(|capability| format!("CAP_{capability}")).collect()
+}
+
+/// The names of a set in the kernel's numbering, without `CAP_`.
+pub fn names_of_capabilities(set: u64) -> Vec<String> {
+    ALL.iter().enumerate().filter(|(number, _)| set >> number & 1 == 1).map(|(_, name)| name.to_string()).collect()
 }
 
 /// Docker 29's list, podman's beyond it.
@@ -207,11 +222,6 @@ pub fn check_sysctls(spec: &ContainerSpec) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether the runtime's default profile applies.
-pub fn is_confined(spec: &ContainerSpec) -> bool {
-    !spec.security.privileged && spec.security.seccomp == SeccompProfile::Default
 }
 
 pub(super) fn apparmor(spec: &ContainerSpec) -> Option<String> {
