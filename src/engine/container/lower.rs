@@ -115,6 +115,8 @@ fn hides_below(layer: &crate::sys::path::Root, path: &str) -> bool {
     false
 }
 
-fn is_opaque(_dir: &std::os::fd::OwnedFd) -> bool {
-    false
+fn is_opaque(dir: &std::os::fd::OwnedFd) -> bool {
+    [c"trusted.overlay.opaque", c"user.overlay.opaque"]
+        .iter()
+        .any(|name| crate::sys::xattr::get(dir, name).is_ok_and(|value| value.as_deref() == Some(&b"y"[..])))
 }
