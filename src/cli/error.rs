@@ -68,6 +68,11 @@ impl Usage {
         Usage { what: what.into(), see: String::new(), code: 125 }
     }
 
+    /// A flag's value that makes no sense, and where to read on.
+    pub fn flag(program: Program, path: &str, what: impl Into<String>) -> Self {
+        Usage { what: what.into(), see: Usage::see(program, path), code: 125 }
+    }
+
     fn see(program: Program, path: &str) -> String {
         match program {
             Program::Docker => format!("\nRun '{} --help' for more information", full(program, path)),

@@ -4,7 +4,7 @@ pub mod listing;
 mod table;
 pub mod template;
 
-pub use table::{Table, align};
+pub use table::{Table, align, widths};
 
 use crate::config::Program;
 use crate::engine::Engine;

@@ -1,5 +1,6 @@
-//! Columns that line up, as Go's tabwriter draws them: three blanks at least between two (docker's and podman's
-//! settings: width 12 and padding 2 for podman, padding 3 for docker).
+//! Columns that line up, as Go's tabwriter draws them.
+
+use crate::config::Program;
 
 /// Titles and rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,9 +11,13 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
 }
 
-/// The narrowest a column is, and the blanks after it: podman's tabwriter.
-const MIN_WIDTH: usize = 12;
-const PADDING: usize = 2;
+/// The narrowest a column is, and the blanks after it.
+pub fn widths(program: Program) -> (usize, usize) {
+    match program {
+        Program::Docker => (10, 3),
+        Program::Barge | Program::Podman => (12, 2),
+    }
+}
 
 impl Table {
     /// Without rows.
@@ -25,8 +30,13 @@ impl Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
-    /// As text, with or without its heading.
+    /// As text, with or without its heading, in podman's widths.
     pub fn render(&self, heading: bool) -> String {
+        self.render_for(Program::Podman, heading)
+    }
+
+    /// The same in the widths of the program we were called as.
+    pub fn render_for(&self, program: Program, heading: bool) -> String {
         let mut text = String::new();
         let lines = heading.then_some(&self.titles).into_iter().chain(&self.rows);
         for line in lines {
@@ -34,7 +44,8 @@ impl Table {
             text.push_str(&cells.join("\t"));
             text.push('\n');
         }
-        align(&text, MIN_WIDTH, PADDING)
+        let (least, padding) = widths(program);
+        align(&text, least, padding)
     }
 }
 
@@ -53,8 +64,7 @@ pub fn align(text: &str, least: usize, padding: usize) -> String {
             let run = lines[at..].iter().take_while(|line| line.len() > column + 1).count();
             let cells = lines[at..at + run].iter().map(|line| line[column].chars().count());
             let widest = cells.max().unwrap_or(0);
-            // An empty column takes no room at all.
-            let width = if widest == 0 { 0 } else { (widest + padding).max(least) };
+            let width = (widest + padding).max(least);
             for widths in &mut widths[at..at + run] {
                 widths[column] = width;
             }
@@ -89,7 +99,7 @@ mod tests {
             ("a\tb\nlonger than twelve\tx\n", "a                   b\nlonger than twelve  x\n"),
             ("", ""),
             ("plain\n", "plain\n"),
-            ("\tx\n\ty\n", "x\ny\n"),
+            ("\tx\n\ty\n", "            x\n            y\n"),
             // A line without the column ends the run.
             ("abcdefghijklmnop\tx\nplain\na\ty\n", "abcdefghijklmnop  x\nplain\na           y\n"),
         ] {
