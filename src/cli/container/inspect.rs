@@ -1,7 +1,7 @@
 //! `container inspect`
 
+use crate::cli::inspect::{Wanted, print};
 use crate::engine::Engine;
-use crate::fault::Fault;
 use anyhow::Result;
 
 /// Display the configuration of a container
@@ -10,9 +10,18 @@ pub struct Args {
     /// Containers, by name or ID
     #[arg(value_name = "CONTAINER")]
     containers: Vec<String>,
+    /// Go template, or json
+    #[arg(short, long, value_name = "FORMAT")]
+    format: Option<String>,
+    /// The container that was created last
+    #[arg(short, long)]
+    latest: bool,
+    /// Show the sizes
+    #[arg(short, long)]
+    size: bool,
 }
 
 /// Runs the command.
-pub fn run(_args: &Args, _engine: &Engine) -> Result<()> {
-    Err(Fault::unsupported("container inspect: not built yet").into())
+pub fn run(args: &Args, engine: &Engine) -> Result<()> {
+    print(engine, &args.containers, args.latest, Wanted::Container, args.size, args.format.as_deref())
 }

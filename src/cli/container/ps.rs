@@ -89,7 +89,10 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         return Err(Usage::flag(
             program,
             "ps",
-            format!("invalid argument {sort:?} for \"--sort\" flag: {sort:?} is not a valid value.  Choose from: {:?}", SORTS.join(", ")),
+            format!(
+                "invalid argument {sort:?} for \"--sort\" flag: {sort:?} is not a valid value.  Choose from: {:?}",
+                SORTS.join(", ")
+            ),
         )
         .into());
     }
@@ -120,7 +123,8 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
     let values: Vec<Value> =
         if docker && is_json { rows.iter().map(Row::docker).collect() } else { rows.iter().map(Row::fields).collect() };
     let mut default = if args.ns {
-        "{{.ID}}\t{{.Names}}\t{{.Pid}}\t{{.CGROUPNS}}\t{{.IPC}}\t{{.MNT}}\t{{.NET}}\t{{.PIDNS}}\t{{.USERNS}}\t{{.UTS}}".to_string()
+        "{{.ID}}\t{{.Names}}\t{{.Pid}}\t{{.CGROUPNS}}\t{{.IPC}}\t{{.MNT}}\t{{.NET}}\t{{.PIDNS}}\t{{.USERNS}}\t{{.UTS}}"
+            .to_string()
     } else {
         "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}".to_string()
     };

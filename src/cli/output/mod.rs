@@ -2,8 +2,10 @@
 
 pub mod listing;
 mod table;
+mod yaml;
 pub mod template;
 
+pub use yaml::yaml;
 pub use table::{Table, align, widths};
 
 use crate::config::Program;

@@ -225,7 +225,9 @@ impl Row<'_> {
         put("CreatedHuman", self.running_for().into());
         put("Pod", "".into());
         put("PodName", "".into());
-        for name in ["AutoRemove", "Exited", "ExitedAt", "ExitCode", "IsInfra", "Namespaces", "Pid", "Restarts", "StartedAt"] {
+        for name in
+            ["AutoRemove", "Exited", "ExitedAt", "ExitCode", "IsInfra", "Namespaces", "Pid", "Restarts", "StartedAt"]
+        {
             put(name, podman[name].clone());
         }
         for (name, kind) in [
