@@ -3,6 +3,7 @@
 mod architecture;
 mod container;
 mod image;
+mod journey;
 mod rootless;
 mod support;
 mod system;
