@@ -192,6 +192,9 @@ impl Stack {
     /// Makes a directory and those above it, with the attributes that count.
     fn make_dir(&self, target: &OwnedFd, path: &[u8]) -> Result<OwnedFd> {
         let mut dir = target.try_clone()?;
+        if path.is_empty() {
+            return Ok(dir);
+        }
         let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([path.len()]);
         for end in ends {
             let (_, name) = split(&path[..end]);

@@ -1,7 +1,7 @@
 //! A layer's way in: unpacked beside the others, made durable together with all of its image, then named.
 
 use super::extract::Options;
-use super::worker::{Answer, Order, Why};
+use super::worker::{Answer, Order, Unpacked, Why};
 use super::{Driver, LayerRecord, RECORD, id_map, map_squashes};
 use crate::fault::{Fault, Kind};
 use crate::model::digest::Digest;
@@ -92,6 +92,29 @@ impl Store {
             failure: None,
             map,
         })
+    }
+
+    /// Gives an unpacked layer its staging name: from now on it is whole, in this boot.
+    pub(super) fn stage(&self, dir: &Path, unpacked: Unpacked, map: String) -> Result<LayerRecord> {
+        let record = LayerRecord {
+            diff_id: unpacked.diff_id,
+            size: unpacked.size,
+            entries: unpacked.entries,
+            squashed: map_squashes(&map),
+            map,
+            remarks: unpacked.remarks,
+        };
+        record::write(&dir.join(RECORD), &record, record::Sync::Unsynced)?;
+        let to = self.staged_dir(&record.diff_id);
+        trip!("store.layer.staged");
+        match std::fs::rename(dir, &to) {
+            // The same was unpacked by somebody else meanwhile.
+            Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {
+                self.discard(dir)?;
+            }
+            other => other.with_context(|| format!("naming {}", to.display()))?,
+        }
+        Ok(record)
     }
 
     /// Makes layers durable, all with one sync, and gives them their names.
@@ -199,6 +222,14 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+impl StagedLayer {
+    pub(super) fn for_test(record: LayerRecord, store: &Store) -> Self {
+        let dir = File::open(store.layout.staging()).unwrap();
+        StagedLayer { record, dir, _hold: store.hold().unwrap() }
+    }
+}
+
 impl Write for LayerWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(input) = &mut self.input else { return Err(ErrorKind::BrokenPipe.into()) };
@@ -239,24 +270,8 @@ impl LayerWriter {
             let what = format!("layer {expected}: its content has the digest {}: digest mismatch", unpacked.diff_id);
             return Err(Fault::invalid(what).into());
         }
-        let record = LayerRecord {
-            diff_id: unpacked.diff_id,
-            size: unpacked.size,
-            entries: unpacked.entries,
-            squashed: map_squashes(&self.map),
-            map: std::mem::take(&mut self.map),
-            remarks: unpacked.remarks,
-        };
-        record::write(&self.dir.join(RECORD), &record, record::Sync::Unsynced)?;
-        let to = self.store.staged_dir(&record.diff_id);
-        trip!("store.layer.staged");
-        match std::fs::rename(&self.dir, &to) {
-            // The same was unpacked by somebody else meanwhile.
-            Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {
-                self.store.discard(&self.dir)?;
-            }
-            other => other.with_context(|| format!("naming {}", to.display()))?,
-        }
+        let map = std::mem::take(&mut self.map);
+        let record = self.store.stage(&self.dir, unpacked, map)?;
         // Nothing is left to be thrown away.
         self.dir = PathBuf::new();
         let hold = self.store.hold()?;

@@ -1,5 +1,7 @@
 //! Layers: one directory of files per diff id, unpacked independently of what lies below.
 
+#[cfg(test)]
+pub(super) mod artefact;
 pub(super) mod chain;
 mod confine;
 mod extract;
@@ -7,6 +9,8 @@ mod headers;
 mod incoming;
 mod outgoing;
 mod tarball;
+#[cfg(test)]
+mod tests;
 mod vfs;
 mod whiteout;
 mod worker;
@@ -199,22 +203,4 @@ pub(super) fn choose_driver(layout: &Layout, roots: &Roots) -> Result<Driver> {
 fn probe(layout: &Layout) -> Result<Driver> {
     let _: &Path = layout.root();
     Ok(Driver::Overlay)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_map_of_one_id_squashes() {
-        for (map, squashes) in [
-            ("", false),
-            ("uids 0 1000 1 gids 0 1000 1", true),
-            ("uids 0 1000 1 1 100000 65536 gids 0 1000 1 1 100000 65536", false),
-            ("uids 0 1000 1 1 100000 65536 gids 0 1000 1", true),
-            ("uids 0 0 4294967295 gids 0 0 4294967295", false),
-        ] {
-            assert_eq!(map_squashes(map), squashes, "{map}");
-        }
-    }
 }
