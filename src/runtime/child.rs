@@ -6,11 +6,13 @@
 use super::handshake::{Inside, Message};
 use super::step::{Exec, FileSystem, Make, Node, Source, Step, Target, Terminal};
 use crate::sys::mount::{self, Attributes, Context};
+use crate::sys::pty::{self, Pty, Size};
 use crate::sys::path::{self, Resolve, Root};
-use crate::sys::{capability, keyring, limits, namespace, netlink, process, pty, seccomp};
+use crate::sys::{capability, keyring, limits, namespace, netlink, process, seccomp};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 
 /// The child's own small state.
 pub struct Child {
@@ -20,9 +22,18 @@ pub struct Child {
     root: Option<Root>,
     /// Whether the working directory was refused to the container's root user and is to be tried as the user.
     directory_refused: bool,
-    /// The masks for files and directories that are already in place, to be copied for the next.
-    null: Option<OwnedFd>,
-    empty: Option<OwnedFd>,
+    /// The mask for files.
+    null: Mask,
+    /// The mask for directories.
+    empty: Mask,
+}
+
+/// A mount that hides things. One that is in place can be copied by every kernel, one that is not only by new ones: so
+/// the first place gets the mount itself, the others copies of that.
+enum Mask {
+    Missing,
+    Fresh(OwnedFd),
+    InPlace(OwnedFd),
 }
 
 type Outcome = Result<(), i32>;
@@ -35,7 +46,7 @@ impl Child {
     /// With room for so many mounts.
     pub fn new(slots: usize) -> Child {
         let slots = (0..slots).map(|_| None).collect();
-        Child { slots, root: None, directory_refused: false, null: None, empty: None }
+        Child { slots, root: None, directory_refused: false, null: Mask::Missing, empty: Mask::Missing }
     }
 
     /// Walks the steps; the last is an execve. Never returns.
@@ -58,10 +69,9 @@ impl Child {
 
     fn perform(&mut self, step: &Step, inside: &Inside) -> Outcome {
         match step {
-            Step::Wait => inside.wait(),
             Step::Ready => {
                 inside.send(Message::ready());
-                return inside.wait();
+                inside.wait()
             }
             Step::BecomeRoot { uid, gid, groups } => {
                 process::set_ids(*uid, *gid, if *groups { Some(&[]) } else { None })
@@ -84,7 +94,16 @@ impl Child {
             Step::Symlink { slot, target, name } => {
                 return self.slot(*slot).and_then(|dir| path::symlinkat(target, dir, name).map_err(number));
             }
-            Step::Mask { path, null } => return self.mask(path, null.as_fd()),
+            Step::NullDevice(fd) => fd.try_clone().map(|fd| self.null = Mask::Fresh(fd)),
+            Step::Mask(path) => return self.mask(path),
+            Step::ReadOnlyMount(slot) => {
+                let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::default() };
+                return self.slot(*slot).and_then(|mount| mount::set_attributes(mount, attributes, false).map_err(number));
+            }
+            Step::OwnPropagation(propagation) => {
+                let attributes = Attributes { propagation: *propagation, ..Attributes::default() };
+                return self.root().and_then(|root| mount::set_attributes(root, attributes, false).map_err(number));
+            }
             Step::ReadOnlyPath(path) => return self.read_only_path(path),
             Step::ReadOnlyRoot => {
                 let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::default() };
@@ -96,20 +115,13 @@ impl Child {
             Step::WriteProc { slot, path, text } => return self.write_proc(*slot, path, text),
             Step::LabelExec { slot, attribute, text } => return self.label(*slot, attribute, text),
             Step::Terminal(terminal) => return self.terminal(terminal, inside),
-            Step::Descriptor { fd, number, owner } => {
-                if let Some(uid) = owner {
-                    // So that a program that is not root can open /dev/stdout; not every kind of file lets us.
-                    let _ = path::chown_fd(fd.as_fd(), Some(*uid), None);
-                }
-                process::duplicate_to(fd.as_fd(), *number)
-            }
+            Step::Descriptor { fd, number } => process::duplicate_to(fd.as_fd(), *number),
             Step::Keyring(name) => keyring::new_session_keyring(name),
             Step::Limit { resource, limit, .. } => limits::set(*resource, *limit),
             Step::Umask(mask) => {
                 process::set_umask(*mask);
                 Ok(())
             }
-            Step::Personality(persona) => process::set_personality(*persona),
             Step::Undumpable => process::set_dumpable(false),
             Step::NoNewPrivileges => process::set_no_new_privileges(),
             Step::CloseFrom(first) => crate::sys::fd::close_on_exec_from(*first),
@@ -221,15 +233,21 @@ impl Child {
         let resolve = if target.real { Resolve::NoSymlinks } else { Resolve::InRoot };
         let flags = libc::O_PATH | if target.real { libc::O_NOFOLLOW } else { 0 };
         let found = path::openat2(root, &target.path, flags, 0, resolve);
-        match (found, target.make) {
-            (Err(error), Make::Directory | Make::File) if error.raw_os_error() == Some(libc::ENOENT) => {}
-            (found, _) => return found.map_err(number),
+        match found {
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
+            found => return found.map_err(number),
         }
-        let name = std::path::Path::new(std::os::unix::ffi::OsStrExt::from_bytes(target.path.to_bytes()));
+        let name = std::path::Path::new(std::ffi::OsStr::from_bytes(target.path.to_bytes()));
         let root = self.root.as_ref().ok_or(libc::EBADF)?;
+        if target.real {
+            // One name directly in the root, which was just found missing.
+            let name = std::ffi::CString::new(target.path.to_bytes().strip_prefix(b"/").unwrap_or_default());
+            path::mkdirat(root.as_fd(), &name.map_err(|_| libc::EINVAL)?, 0o755).map_err(number)?;
+            return path::openat2(root.as_fd(), &target.path, flags, 0, resolve).map_err(number);
+        }
         match target.make {
             Make::Directory => root.mkdir_all(name, 0o755).map(Root::into_fd).map_err(number),
-            _ => {
+            Make::File => {
                 let parent = name.parent().unwrap_or(std::path::Path::new("/"));
                 let directory = root.mkdir_all(parent, 0o755).map_err(number)?;
                 let file = name.file_name().ok_or(libc::EISDIR)?;
@@ -267,7 +285,7 @@ impl Child {
         let dir = match node.slot {
             Some(slot) => self.slot(slot)?,
             None => {
-                let parent = std::path::Path::new(std::os::unix::ffi::OsStrExt::from_bytes(node.parent.to_bytes()));
+                let parent = std::path::Path::new(std::ffi::OsStr::from_bytes(node.parent.to_bytes()));
                 let root = self.root.as_ref().ok_or(libc::EBADF)?;
                 made = root.mkdir_all(parent, 0o755).map_err(number)?;
                 made.as_fd()
@@ -287,29 +305,39 @@ impl Child {
     }
 
     /// Hides a file behind the null device or a directory behind an empty one. What is not there needs no hiding.
-    fn mask(&mut self, path: &CStr, null: BorrowedFd<'_>) -> Outcome {
+    fn mask(&mut self, path: &CStr) -> Outcome {
         let at = match path::openat2(self.root()?, path, libc::O_PATH, 0, Resolve::InRoot) {
             Ok(at) => at,
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => return Ok(()),
             Err(error) => return Err(number(error)),
         };
         let kind = path::stat_at(at.as_fd(), c"").map_err(number)?.st_mode & libc::S_IFMT;
-        // A mount that is in place can be copied by every kernel, one that is not only by new ones: so the first of
-        // each sort is made, and the others are its copies.
-        let first = if kind == libc::S_IFDIR { &mut self.empty } else { &mut self.null };
-        let mask = match first {
-            Some(first) => mount::clone_tree(first.as_fd(), c"", false).map_err(number)?,
-            None if kind == libc::S_IFDIR => {
+        let mask = if kind == libc::S_IFDIR { &mut self.empty } else { &mut self.null };
+        match mask {
+            Mask::Missing if kind == libc::S_IFDIR => {
                 let context = Context::open(c"tmpfs").map_err(number)?;
                 context.string(c"size", c"0").and_then(|()| context.string(c"nr_inodes", c"1")).map_err(number)?;
-                let attributes =
-                    libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
-                context.mount(attributes).map_err(number)?
+                let attributes = libc::MOUNT_ATTR_RDONLY
+                    | libc::MOUNT_ATTR_NOSUID
+                    | libc::MOUNT_ATTR_NODEV
+                    | libc::MOUNT_ATTR_NOEXEC;
+                let fd = context.mount(attributes).map_err(number)?;
+                mount::attach(fd.as_fd(), at.as_fd()).map_err(number)?;
+                *mask = Mask::InPlace(fd);
             }
-            None => null.try_clone_to_owned().map_err(number)?,
-        };
-        mount::attach(mask.as_fd(), at.as_fd()).map_err(number)?;
-        first.get_or_insert(mask);
+            Mask::Missing => return Err(libc::EBADF),
+            Mask::Fresh(fd) => {
+                mount::attach(fd.as_fd(), at.as_fd()).map_err(number)?;
+                let fd = std::mem::replace(mask, Mask::Missing);
+                if let Mask::Fresh(fd) = fd {
+                    *mask = Mask::InPlace(fd);
+                }
+            }
+            Mask::InPlace(fd) => {
+                let copy = mount::clone_tree(fd.as_fd(), c"", false).map_err(number)?;
+                mount::attach(copy.as_fd(), at.as_fd()).map_err(number)?;
+            }
+        }
         Ok(())
     }
 
@@ -352,8 +380,9 @@ impl Child {
         }
         let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_NOFOLLOW;
         let master = path::openat2(pts, c"ptmx", flags, 0, Resolve::NoCrossing).map_err(number)?;
-        let slave = pty::open_peer(master.as_fd()).map_err(number)?;
-        pty::set_size(slave.as_fd(), terminal.rows, terminal.columns).map_err(number)?;
+        let Pty { master, slave } = Pty::from_master(master).map_err(number)?;
+        let size = Size { rows: terminal.rows, columns: terminal.columns };
+        pty::set_size(&slave, size).map_err(number)?;
         path::chown_fd(slave.as_fd(), Some(terminal.uid), None).map_err(number)?;
         if let Some(dev) = terminal.console {
             let dev = self.slot(dev)?;
@@ -363,7 +392,7 @@ impl Child {
             let console = mount::clone_tree(slave.as_fd(), c"", false).map_err(number)?;
             mount::attach(console.as_fd(), at.as_fd()).map_err(number)?;
         }
-        pty::make_controlling(slave.as_fd()).map_err(number)?;
+        process::take_terminal(slave.as_fd()).map_err(number)?;
         for number_of_stream in 0..3 {
             process::duplicate_to(slave.as_fd(), number_of_stream).map_err(number)?;
         }

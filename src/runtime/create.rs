@@ -1,7 +1,14 @@
 //! A new container: its first process.
 
-use super::{Bundle, Stdio, cgroup};
-use anyhow::Result;
+use super::child::Child;
+use super::facts::Facts;
+use super::handshake::{self, Message, Outside};
+use super::plan::{self, Plan};
+use super::step::Step;
+use super::{Bundle, Stdio, cgroup, words};
+use crate::fault::{Fault, Kind};
+use crate::sys::process::{self, Clone, Process, Side};
+use anyhow::{Context, Result};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A request for a new container.
@@ -18,7 +25,9 @@ pub struct Create<'a> {
 /// A container whose first process stands before its execve. Dropped without [`Created::start`], it is killed.
 #[derive(Debug)]
 pub struct Created {
-    running: Running,
+    running: Option<Running>,
+    steps: Vec<Step>,
+    outside: Outside,
 }
 
 /// A process of a container that has begun its own program. It is our child: wait for it by its pidfd.
@@ -43,35 +52,166 @@ pub struct Running {
 /// Makes a container up to the point where [`Created::start`] lets it run its own program.
 /// Faults: `Invalid`, `Unsupported` (a limit or option this host can't give), `Denied` …
 pub fn create(request: Create) -> Result<Created> {
-    let _ = request;
-    todo!()
+    let plan = plan::of_bundle(request.bundle, request.stdio, request.preserved, true, &Facts::read()?);
+    let (running, steps, outside) = carry_out(plan.map_err(|error| undo(request.bundle, error))?)?;
+    Ok(Created { running: Some(running), steps, outside })
 }
 
 /// [`create`] and [`Created::start`] in one, without the wait in between: the fast way.
 /// Faults as of both; `CommandNotFound` (127) and `NotExecutable` (126) for the command.
 pub fn run(request: Create) -> Result<Running> {
-    let _ = request;
-    todo!()
+    let plan = plan::of_bundle(request.bundle, request.stdio, request.preserved, false, &Facts::read()?);
+    let (running, ..) = carry_out(plan.map_err(|error| undo(request.bundle, error))?)?;
+    Ok(running)
+}
+
+/// A plan that failed may have made a cgroup already.
+fn undo(bundle: &Bundle, error: anyhow::Error) -> anyhow::Error {
+    if let Ok(Some(place)) = plan::cgroup_place(bundle) {
+        remove_cgroup(&place);
+    }
+    error
+}
+
+fn remove_cgroup(place: &cgroup::Place) {
+    if let Err(error) = cgroup::open(place).and_then(|driver| driver.remove()) {
+        log::warn!("removing a cgroup: {error:#}");
+    }
+}
+
+/// Clones and answers the child, until it says that it is ready or has executed its program.
+pub(super) fn carry_out(plan: Plan) -> Result<(Running, Vec<Step>, Outside)> {
+    let Plan { child: steps, slots, clone_flags, born_in, forks, oom_score, cgroup, warnings, first_private } = plan;
+    let result = (|| {
+        let (outside, inside) = handshake::pair(first_private).context("making a socket pair")?;
+        let mut child = Child::new(slots);
+        let request = Clone { flags: clone_flags, cgroup: born_in.as_ref().map(AsFd::as_fd) };
+        let first = match process::clone(request).context("cloning")? {
+            Side::Parent(process) => process,
+            Side::Child => child.walk(&steps, &inside),
+        };
+        drop(inside);
+        let mut running = Unfinished { process: Some(first), terminal: None, warnings, keep: false };
+        if !forks {
+            running.adjust(oom_score)?;
+        }
+        loop {
+            let message = outside.receive().context("hearing from the new process")?;
+            match message {
+                None | Some((Message::Ready, _)) => break,
+                Some((Message::Terminal, fd)) => running.terminal = fd,
+                Some((Message::Process(pid), Some(pidfd))) => {
+                    // The one in between has done its work and leaves.
+                    if let Some(between) = running.process.replace(Process { pid, pidfd }) {
+                        let _ = crate::sys::pidfd::wait(between.pidfd.as_fd());
+                    }
+                    running.adjust(oom_score)?;
+                }
+                Some((Message::Process(_), None)) => return Err(Fault::new(Kind::Internal, "a process without pidfd").into()),
+                Some((Message::Failed { step, errno, fatal: false, .. }, _)) => {
+                    let step = steps.get(usize::from(step)).map(Step::describe).unwrap_or_default();
+                    log::debug!("{step}: {}", words::because(errno));
+                }
+                Some((Message::Failed { step, errno, found, .. }, _)) => {
+                    return Err(words::explain(&steps, step.into(), errno, found).into());
+                }
+            }
+        }
+        Ok((running.finish(cgroup.clone())?, steps, outside))
+    })();
+    if let (Err(_), Some(place)) = (&result, &cgroup) {
+        remove_cgroup(place);
+    }
+    result
+}
+
+/// A process on its way; dropped unfinished, it is killed and waited for.
+struct Unfinished {
+    process: Option<Process>,
+    terminal: Option<OwnedFd>,
+    warnings: Vec<String>,
+    keep: bool,
+}
+
+impl Unfinished {
+    /// What only the parent can set.
+    fn adjust(&mut self, oom_score: Option<i32>) -> Result<()> {
+        let (Some(process), Some(score)) = (&self.process, oom_score) else { return Ok(()) };
+        let path = format!("/proc/{}/oom_score_adj", process.pid);
+        match std::fs::write(&path, score.to_string()) {
+            Err(error) if error.raw_os_error() == Some(libc::EACCES) => {
+                self.warnings.push(format!("the OOM score {score} is lower than we may set; it stays as it was"));
+                Ok(())
+            }
+            result => result.with_context(|| format!("setting the OOM score to {score}")),
+        }
+    }
+
+    fn finish(mut self, cgroup: Option<cgroup::Place>) -> Result<Running> {
+        let process = self.process.take().context("no process")?;
+        self.keep = true;
+        // It may have ended already: then it is a zombie that still has its start time, but no mounts.
+        let mount_namespace = std::fs::File::open(format!("/proc/{}/ns/mnt", process.pid)).ok().map(OwnedFd::from);
+        Ok(Running {
+            start_time: process::start_time(process.pid).unwrap_or(0),
+            pid: process.pid,
+            pidfd: process.pidfd,
+            terminal: self.terminal.take(),
+            cgroup,
+            warnings: std::mem::take(&mut self.warnings),
+            mount_namespace,
+        })
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let (Some(process), false) = (&self.process, self.keep) {
+            end(process.pidfd.as_fd());
+        }
+    }
+}
+
+fn end(pidfd: BorrowedFd<'_>) {
+    let _ = process::kill(pidfd, libc::SIGKILL);
+    let _ = crate::sys::pidfd::wait(pidfd);
 }
 
 impl Created {
     /// Its process id.
     pub fn pid(&self) -> i32 {
-        self.running.pid
+        self.running.as_ref().map_or(0, |running| running.pid)
     }
 
     /// Readable when it has ended.
-    pub fn pidfd(&self) -> BorrowedFd<'_> {
-        self.running.pidfd.as_fd()
+    pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.running.as_ref().map(|running| running.pidfd.as_fd())
     }
 
     /// Its start time in clock ticks.
     pub fn start_time(&self) -> u64 {
-        self.running.start_time
+        self.running.as_ref().map_or(0, |running| running.start_time)
     }
 
     /// Lets it run its own program. Faults: `CommandNotFound` (127), `NotExecutable` (126).
-    pub fn start(self) -> Result<Running> {
-        todo!()
+    pub fn start(mut self) -> Result<Running> {
+        self.outside.go().context("starting the container")?;
+        while let Some((message, _)) = self.outside.receive().context("hearing from the new process")? {
+            if let Message::Failed { step, errno, fatal: true, found } = message {
+                return Err(words::explain(&self.steps, step.into(), errno, found).into());
+            }
+        }
+        self.running.take().context("started twice")
+    }
+}
+
+impl Drop for Created {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            end(running.pidfd.as_fd());
+            if let Some(place) = &running.cgroup {
+                remove_cgroup(place);
+            }
+        }
     }
 }

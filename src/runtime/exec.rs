@@ -1,7 +1,14 @@
 //! One more process in a running container.
 
-use super::{Join, Running, Stdio};
-use anyhow::Result;
+use super::create::carry_out;
+use super::facts::Facts;
+use super::plan::{self, Plan, Request, flag};
+use super::step::Step;
+use super::{Join, Running, Stdio, cgroup};
+use crate::fault::{Fault, Kind};
+use crate::sys::process;
+use anyhow::{Context, Result};
+use oci_spec::runtime::LinuxNamespaceType;
 use std::os::fd::OwnedFd;
 
 /// A request for one more process.
@@ -18,6 +25,67 @@ pub struct Exec<'a> {
 /// Joins the container's namespaces, cgroup and confinement and runs the process there.
 /// Faults: `Conflict` when the container is not running; `CommandNotFound` (127), `NotExecutable` (126).
 pub fn exec(request: Exec) -> Result<Running> {
-    let _ = request;
-    todo!()
+    let (running, ..) = carry_out(plan(request)?)?;
+    Ok(running)
+}
+
+fn plan(request: Exec) -> Result<Plan> {
+    let Exec { join, stdio, preserved } = request;
+    let gone = || Fault::new(Kind::Conflict, "the container is not running: container state improper");
+    let container = crate::sys::pidfd::open(join.pid).map_err(|_| gone())?;
+    // Read after the pidfd was opened: if it is the same process now, it was then.
+    if process::start_time(join.pid).ok() != Some(join.start_time) {
+        return Err(gone().into());
+    }
+    let facts = Facts::read()?;
+    let first_private = 3 + preserved.len() as i32;
+    let mut steps = vec![Step::Undumpable, Step::Session];
+    if let Some(place) = &join.cgroup {
+        for entrance in cgroup::open(place)?.entrances()? {
+            let (tasks, name) = entrance.tasks()?;
+            steps.push(Step::EnterCgroup { tasks, name });
+        }
+    }
+    // The kernel enters the user namespace first and needs its privilege for the rest. The pid namespace holds only for
+    // the fork that follows, when nothing of the host is left in sight.
+    let kinds = join.namespaces.iter().fold(0, |kinds, kind| kinds | flag(*kind)) | libc::CLONE_NEWNS;
+    let user = kinds & libc::CLONE_NEWUSER != 0;
+    steps.push(Step::Join { fd: container, kinds, what: "the container's namespaces".into() });
+    if user {
+        steps.push(Step::BecomeRoot { uid: 0, gid: 0, groups: facts.may_set_groups });
+    }
+    let own_pids = join.namespaces.contains(&LinuxNamespaceType::Pid);
+    if own_pids {
+        steps.push(Step::Fork { cgroup: None, kinds: 0 });
+    }
+    steps.push(Step::JoinedRoot);
+    let mut warnings = Vec::new();
+    let details = Request {
+        process: &join.process,
+        seccomp: &join.seccomp,
+        profile: join.profile.as_ref(),
+        cache_dir: &join.cache_dir,
+        facts: &facts,
+        may_set_groups: facts.may_set_groups,
+        terminal: (None, None),
+        proc: None,
+        gate: false,
+        init: false,
+        keyring: None,
+    };
+    plan::of_process(&details, stdio, preserved, &mut steps, &mut warnings).context("planning an exec")?;
+    for step in &mut steps {
+        step.move_above(first_private)?;
+    }
+    Ok(Plan {
+        child: steps,
+        slots: 0,
+        clone_flags: 0,
+        born_in: None,
+        forks: own_pids,
+        oom_score: join.process.oom_score_adj(),
+        cgroup: None,
+        warnings,
+        first_private,
+    })
 }

@@ -8,10 +8,20 @@
 //! of it is executed but the container's own command, and nothing of ours that it can see is writable.
 
 pub mod cgroup;
+mod child;
+mod copy_up;
 mod create;
 mod exec;
+mod facts;
+mod handshake;
+mod options;
+mod plan;
 mod root;
 pub mod seccomp;
+mod step;
+mod user_namespace;
+mod validate;
+mod words;
 
 pub use create::{Create, Created, Running, create, run};
 pub use exec::{Exec, exec};

@@ -10,8 +10,6 @@ use std::os::fd::OwnedFd;
 /// One thing that a child does. Everything it needs is in it.
 #[derive(Debug)]
 pub enum Step {
-    /// Wait for the parent's word: it has written the id maps.
-    Wait,
     /// Say that all is ready, and wait for the word to start.
     Ready,
     /// Be user and group 0 (or these) of the new user namespace.
@@ -45,8 +43,14 @@ pub enum Step {
     Node(Node),
     /// A symbolic link in a file system that we made.
     Symlink { slot: usize, target: CString, name: CString },
+    /// Keep this null device for the masks that follow.
+    NullDevice(OwnedFd),
     /// Hide a path.
-    Mask { path: CString, null: OwnedFd },
+    Mask(CString),
+    /// Make a mount of ours read-only.
+    ReadOnlyMount(usize),
+    /// How mounts of the root spread.
+    OwnPropagation(u64),
     /// Make a path read-only.
     ReadOnlyPath(CString),
     /// Make the root read-only.
@@ -64,15 +68,13 @@ pub enum Step {
     /// A pty, as standard streams and controlling terminal.
     Terminal(Terminal),
     /// A descriptor for the program.
-    Descriptor { fd: OwnedFd, number: i32, owner: Option<u32> },
+    Descriptor { fd: OwnedFd, number: i32 },
     /// A session keyring of its own; at the quota we go on without.
     Keyring(CString),
     /// A resource limit.
     Limit { resource: u32, limit: Limit, name: String },
     /// The umask.
     Umask(u32),
-    /// The execution domain.
-    Personality(u64),
     /// Not to be traced or looked into by anybody inside.
     Undumpable,
     /// No more privileges by execve.
@@ -116,8 +118,6 @@ pub struct Target {
 /// What to do when a place is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Make {
-    /// It is an error.
-    Nothing,
     /// Make a directory.
     Directory,
     /// Make an empty file.
@@ -194,7 +194,7 @@ impl Step {
     pub fn describe(&self) -> String {
         let text = |path: &CString| path.to_string_lossy().into_owned();
         match self {
-            Step::Wait | Step::Ready => "waiting for the word to go on".into(),
+            Step::Ready => "waiting for the word to go on".into(),
             Step::BecomeRoot { .. } => "becoming root of the user namespace".into(),
             Step::Join { what, .. } => format!("joining {what}"),
             Step::Unshare(_) => "making a namespace".into(),
@@ -210,7 +210,10 @@ impl Step {
             Step::CopyUp { target, .. } => format!("copying {} into its tmpfs", text(&target.path)),
             Step::Node(node) => format!("making device {}", text(&node.name)),
             Step::Symlink { name, .. } => format!("making link {} in /dev", text(name)),
-            Step::Mask { path, .. } => format!("masking {}", text(path)),
+            Step::NullDevice(_) => "keeping the null device".into(),
+            Step::Mask(path) => format!("masking {}", text(path)),
+            Step::ReadOnlyMount(_) => "making a mount read-only".into(),
+            Step::OwnPropagation(_) => "setting the root's propagation".into(),
             Step::ReadOnlyPath(path) => format!("making {} read-only", text(path)),
             Step::ReadOnlyRoot => "making the root file system read-only".into(),
             Step::Hostname(_) => "setting the host name".into(),
@@ -226,7 +229,6 @@ impl Step {
             Step::Keyring(_) => "making a session keyring".into(),
             Step::Limit { name, .. } => format!("setting ulimit {name}"),
             Step::Umask(_) => "setting the umask".into(),
-            Step::Personality(_) => "setting the personality".into(),
             Step::Undumpable => "hiding from tracers".into(),
             Step::NoNewPrivileges => "setting no-new-privileges".into(),
             Step::CloseFrom(_) => "closing descriptors".into(),

@@ -1,5 +1,6 @@
 //! The kernel as safe Rust: the only `unsafe` of the program. Thin, one file per man page family, no policy.
 
+pub mod bpf;
 pub mod capability;
 pub mod fd;
 pub mod idmap;

@@ -15,6 +15,9 @@ pub struct Clone<'a> {
     pub cgroup: Option<BorrowedFd<'a>>,
 }
 
+/// The C library's constant has too few bits for it.
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
+
 /// Which side of a clone this is.
 #[derive(Debug)]
 pub enum Side {
@@ -56,7 +59,7 @@ pub fn clone_again(request: Clone<'_>) -> io::Result<Side> {
     // With CLONE_PARENT the signal is the caller's own exit signal, and must not be given.
     args.exit_signal = if request.flags & libc::CLONE_PARENT as u64 != 0 { 0 } else { libc::SIGCHLD as u64 };
     if let Some(cgroup) = request.cgroup {
-        args.flags |= libc::CLONE_INTO_CGROUP as u64;
+        args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = cgroup.as_raw_fd() as u64;
     }
     // SAFETY: no memory is shared (no CLONE_VM), so the child returns here on a copy of this stack, as after fork(2);
@@ -79,69 +82,11 @@ pub fn leave(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// A descriptor for a process, by number. Compare its start time afterwards.
-pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
-    // SAFETY: two integers.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just made this descriptor and gave it to nobody else.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
-}
-
 /// Sends a signal to exactly the process that `pidfd` is; 0 only asks whether it is there.
 pub fn kill(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     let nothing = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: the signal information may be null.
     check(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, nothing, 0) } as i32)
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// By itself, with this code.
-    Exited(u8),
-    /// By this signal.
-    Signaled(i32),
-}
-
-impl End {
-    /// The shell's convention: 128+n for signal n.
-    pub fn code(self) -> u8 {
-        match self {
-            End::Exited(code) => code,
-            End::Signaled(signal) => 128u8.wrapping_add(signal as u8),
-        }
-    }
-}
-
-/// Waits for the end of a child of ours. With `block` false, `None` means that it lives.
-pub fn wait(pidfd: BorrowedFd<'_>, block: bool) -> io::Result<Option<End>> {
-    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    let options = libc::WEXITED | if block { 0 } else { libc::WNOHANG };
-    loop {
-        // SAFETY: `info` has room for the answer.
-        let result = unsafe {
-            libc::waitid(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, info.as_mut_ptr(), options | libc::__WALL)
-        };
-        if result == 0 {
-            break;
-        }
-        let error = io::Error::last_os_error();
-        if error.raw_os_error() != Some(libc::EINTR) {
-            return Err(error);
-        }
-    }
-    // SAFETY: zeroed at first, and filled by the call unless nothing has happened.
-    let info = unsafe { info.assume_init() };
-    // SAFETY: these fields are valid for what waitid answers, and zero in zeroed memory.
-    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-    Ok(match (pid, info.si_code) {
-        (0, _) => None,
-        (_, libc::CLD_EXITED) => Some(End::Exited(status as u8)),
-        _ => Some(End::Signaled(status)),
-    })
 }
 
 /// When a process was started, in clock ticks since boot: `/proc/PID/stat`, field 22.
@@ -222,6 +167,12 @@ pub fn new_session() -> io::Result<()> {
     check(unsafe { libc::setsid() })
 }
 
+/// Makes the terminal `fd` this session's own; the session must be new and have none.
+pub fn take_terminal(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: integers only.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCSCTTY, 0) })
+}
+
 /// Sets the user, the group and the further groups of this process, raw: for one thread only.
 /// `groups` `None` leaves them (a user namespace may forbid to change them).
 pub fn set_ids(uid: u32, gid: u32, groups: Option<&[u32]>) -> io::Result<()> {
@@ -271,12 +222,6 @@ pub fn write_once(fd: BorrowedFd<'_>, text: &[u8]) -> io::Result<()> {
     // SAFETY: the text has the length that is given.
     let count = unsafe { libc::write(fd.as_raw_fd(), text.as_ptr().cast(), text.len()) };
     if count == text.len() as isize { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// The bytes of the personality that `personality(2)` sets.
-pub fn set_personality(persona: u64) -> io::Result<()> {
-    // SAFETY: integers only.
-    check(unsafe { libc::personality(persona as libc::c_ulong) })
 }
 
 /// This process's own number in its pid namespace.

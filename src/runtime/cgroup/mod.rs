@@ -1,8 +1,21 @@
 //! Counting and limiting the processes of a container. Every limit is applied or refused by name.
 
+mod device;
+mod settings;
+mod v1;
+mod v2;
+
+pub use settings::limits;
+
+use crate::fault::{Fault, Kind};
 use anyhow::Result;
 use oci_spec::runtime::LinuxResources;
 use serde::{Deserialize, Serialize};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+/// Where hierarchies are mounted.
+pub const MOUNT: &str = "/sys/fs/cgroup";
 
 /// Where a container is counted; enough to find its cgroup again from any process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,11 +44,15 @@ pub struct Stats {
 }
 
 /// One way to count and limit: v1's several hierarchies, or v2's one.
-pub trait CgroupDriver {
+pub trait CgroupDriver: std::fmt::Debug {
     /// Makes the cgroup with these limits; what can't be applied is an `Unsupported` fault that names it.
     fn create(&self, resources: &LinuxResources) -> Result<()>;
     /// Changes limits of an existing one.
     fn update(&self, resources: &LinuxResources) -> Result<()>;
+    /// What a process uses to enter it.
+    fn entrances(&self) -> Result<Vec<Entrance>>;
+    /// The hierarchies in which it exists, by the names of their controllers; v2's has none.
+    fn hierarchies(&self) -> Vec<String>;
     /// Stops all processes until [`CgroupDriver::thaw`]; returns when they stand still.
     fn freeze(&self) -> Result<()>;
     /// Lets them go on.
@@ -54,10 +71,50 @@ pub trait CgroupDriver {
     fn remove(&self) -> Result<()>;
 }
 
+/// A way into a cgroup.
+#[derive(Debug)]
+pub struct Entrance {
+    /// v1: the `tasks` file. v2: the directory.
+    pub fd: OwnedFd,
+    /// It is a directory of the v2 hierarchy, which a process can be born in.
+    pub is_directory: bool,
+    /// For messages.
+    pub name: String,
+}
+
+impl Entrance {
+    /// The file to write "0" into.
+    pub fn tasks(self) -> Result<(OwnedFd, String)> {
+        if !self.is_directory {
+            return Ok((self.fd, self.name));
+        }
+        use nix::fcntl::{OFlag, openat};
+        let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        Ok((openat(&self.fd, "cgroup.procs", flags, nix::sys::stat::Mode::empty())?, self.name))
+    }
+}
+
 /// The cgroup at `place`.
 pub fn open(place: &Place) -> Result<Box<dyn CgroupDriver>> {
-    let _ = place;
-    todo!()
+    let path = Path::new(&place.path);
+    if !path.is_absolute() || path.components().any(|part| part == std::path::Component::ParentDir) {
+        return Err(Fault::invalid(format!("cgroup path {}: not absolute, or with `..`", place.path)).into());
+    }
+    Ok(match place.version {
+        2 => Box::new(v2::V2::at(&place.path)),
+        1 => Box::new(v1::V1::at(&place.path)?),
+        version => return Err(Fault::new(Kind::Invalid, format!("cgroup version {version}")).into()),
+    })
+}
+
+/// The place for a container whose bundle says `path` (relative ones lie below what we may write to).
+pub fn place(host: &Host, path: &str) -> Result<Place> {
+    if path.contains(':') {
+        return Err(Fault::unsupported(format!("cgroup {path}: systemd's cgroups are not built")).into());
+    }
+    let path = path.trim_matches('/');
+    let path = if host.base.is_empty() { format!("/{path}") } else { format!("{}/{path}", host.base) };
+    Ok(Place { version: host.version, path })
 }
 
 /// What this host's cgroups can do, for `info` and for refusing limits early.
@@ -69,9 +126,22 @@ pub struct Host {
     pub controllers: Vec<String>,
     /// Whether we may make cgroups at all.
     pub writable: bool,
+    /// v2: the cgroup that was delegated to us, below which ours go; empty: the root.
+    pub base: String,
 }
 
 /// Looks at this host.
 pub fn host() -> Result<Host> {
-    todo!()
+    const TMPFS: i64 = 0x0102_1994;
+    const CGROUP2: i64 = 0x6367_7270;
+    use nix::fcntl::{OFlag, open};
+    use std::os::fd::AsFd;
+    let Ok(mount) = open(MOUNT, OFlag::O_PATH | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty()) else {
+        return Ok(Host::default());
+    };
+    match crate::sys::path::file_system(mount.as_fd())? {
+        CGROUP2 => v2::host(),
+        TMPFS => v1::host(),
+        _ => Ok(Host::default()),
+    }
 }

@@ -1,0 +1,210 @@
+//! A bundle and this host → everything that a child will do. All files are opened here, all words written.
+
+mod devices;
+mod mounts;
+mod namespaces;
+mod paths;
+mod process;
+mod rootfs;
+
+pub use mounts::clean;
+pub use namespaces::flag;
+pub use paths::sysctl_path;
+pub use process::{Request, of_process};
+
+use super::cgroup::{self, CgroupDriver};
+use super::facts::Facts;
+use super::handshake;
+use super::step::{Source, Step};
+use super::{Bundle, CgroupChoice, Stdio, validate};
+use crate::fault::{Fault, Kind};
+use anyhow::{Context, Result};
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// What will be done for a new process.
+#[derive(Debug)]
+pub struct Plan {
+    /// In the child, in this order; the last is an execve.
+    pub child: Vec<Step>,
+    /// How many mounts the child makes.
+    pub slots: usize,
+    /// Namespaces that the clone makes.
+    pub clone_flags: u64,
+    /// The cgroup that the clone is born in (v2).
+    pub born_in: Option<OwnedFd>,
+    /// The child's child is the container.
+    pub forks: bool,
+    /// Written by the parent after the clone.
+    pub oom_score: Option<i32>,
+    /// Where it is counted.
+    pub cgroup: Option<cgroup::Place>,
+    /// What was done in another way than asked.
+    pub warnings: Vec<String>,
+    /// The lowest number for descriptors that the program must not see.
+    pub first_private: i32,
+}
+
+/// Steps under construction.
+pub struct Builder<'a> {
+    bundle: &'a Bundle,
+    facts: &'a Facts,
+    steps: Vec<Step>,
+    slots: usize,
+    warnings: Vec<String>,
+    /// The slot of a procfs of the container's own pid namespace.
+    proc: Option<usize>,
+    /// The slot of the tmpfs at `/dev`.
+    dev: Option<usize>,
+    /// The slot of the devpts at `/dev/pts`.
+    pts: Option<usize>,
+    cgroup: Option<(cgroup::Place, Box<dyn CgroupDriver>)>,
+}
+
+impl Builder<'_> {
+    fn slot(&mut self) -> usize {
+        self.slots += 1;
+        self.slots - 1
+    }
+
+    fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Whether the container has a user namespace of its own, or we are in one: root is not the host's root.
+    fn in_user_namespace(&self) -> bool {
+        !self.facts.initial_user_namespace || self.has_namespace(oci_spec::runtime::LinuxNamespaceType::User)
+    }
+
+    fn has_namespace(&self, kind: oci_spec::runtime::LinuxNamespaceType) -> bool {
+        namespaces::of(self.bundle).iter().any(|namespace| namespace.typ() == kind)
+    }
+}
+
+/// Plans a new container. `gate`: it stops before its program and waits for a word.
+pub fn of_bundle(bundle: &Bundle, stdio: Stdio, preserved: Vec<OwnedFd>, gate: bool, facts: &Facts) -> Result<Plan> {
+    validate::bundle(bundle)?;
+    let linux = bundle.spec.linux().as_ref();
+    let mut builder = Builder {
+        bundle,
+        facts,
+        steps: Vec::with_capacity(128),
+        slots: 0,
+        warnings: Vec::new(),
+        proc: None,
+        dev: None,
+        pts: None,
+        cgroup: make_cgroup(bundle, facts)?,
+    };
+    let first_private = 3 + preserved.len() as i32;
+    builder.push(Step::Undumpable);
+    let clone = builder.namespaces()?;
+    // Mounts of the host may come and go beneath bind mounts that ask for it, but nothing of ours goes back.
+    builder.push(Step::RootPropagation(libc::MS_SLAVE));
+    let root = builder.root()?;
+    let attached = builder.mounts()?;
+    builder.devices()?;
+    builder.before_root(linux)?;
+    builder.enter_root(root);
+    builder.steps.extend(attached);
+    builder.device_nodes()?;
+    builder.after_root(linux)?;
+    builder.process(stdio, preserved, gate)?;
+    let Builder { steps, slots, warnings, cgroup, .. } = builder;
+    let process = bundle.spec.process().as_ref();
+    let mut steps = steps;
+    for step in &mut steps {
+        step.move_above(first_private)?;
+    }
+    Ok(Plan {
+        child: steps,
+        slots,
+        clone_flags: clone.flags,
+        born_in: clone.born_in.map(|fd| handshake::above(fd, first_private)).transpose()?,
+        forks: clone.forks,
+        oom_score: process.and_then(|process| process.oom_score_adj()),
+        cgroup: cgroup.map(|(place, _)| place),
+        warnings,
+        first_private,
+    })
+}
+
+/// Where a bundle's cgroup is, should it have one.
+pub fn cgroup_place(bundle: &Bundle) -> Result<Option<cgroup::Place>> {
+    let host = cgroup::host()?;
+    if bundle.cgroup == CgroupChoice::None || !host.writable {
+        return Ok(None);
+    }
+    let linux = bundle.spec.linux().as_ref();
+    let path = linux.and_then(|linux| linux.cgroups_path().as_ref());
+    let path = path.map(|path| path.to_string_lossy().into_owned()).filter(|path| !path.is_empty());
+    cgroup::place(&host, &path.unwrap_or_else(|| format!("/barge/{}", bundle.id))).map(Some)
+}
+
+/// Makes the container's cgroup. `None`: it has none, and asks for no limit.
+fn make_cgroup(bundle: &Bundle, facts: &Facts) -> Result<Option<(cgroup::Place, Box<dyn CgroupDriver>)>> {
+    let linux = bundle.spec.linux().as_ref();
+    let resources = linux.and_then(|linux| linux.resources().clone()).unwrap_or_default();
+    let asked = cgroup::limits(&resources);
+    let without = |why: &str| match asked.first() {
+        Some(limit) => Err(Fault::unsupported(format!("{limit} can't be set: {why}")).into()),
+        None => Ok(None),
+    };
+    if bundle.cgroup == CgroupChoice::None {
+        return without("the container has no cgroup");
+    }
+    let host = cgroup::host()?;
+    if !host.writable {
+        let why = match (host.version, facts.initial_user_namespace) {
+            (0, _) => "this host has no cgroups mounted",
+            (1, false) => "an ordinary user has no access to cgroups of version 1, which this host uses",
+            _ => "no cgroup was delegated to us",
+        };
+        return without(why);
+    }
+    let Some(place) = cgroup_place(bundle)? else { return Ok(None) };
+    let driver = cgroup::open(&place)?;
+    driver.create(&resources)?;
+    Ok(Some((place, driver)))
+}
+
+/// A path or word for the kernel.
+pub fn text(word: impl AsRef<std::ffi::OsStr>) -> Result<CString> {
+    let word = word.as_ref();
+    CString::new(word.as_bytes())
+        .map_err(|_| Fault::invalid(format!("{:?} holds a NUL byte", word.to_string_lossy())).into())
+}
+
+/// Opens something of the host's by its path.
+pub fn open_host(path: &Path, what: &str) -> Result<OwnedFd> {
+    use nix::fcntl::{OFlag, open};
+    open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty()).map_err(|errno| {
+        let kind = if errno == nix::errno::Errno::ENOENT { Kind::NotFound } else { Kind::Denied };
+        anyhow::Error::new(Fault::new(kind, format!("{what} {}: {}", path.display(), errno.desc().to_lowercase())))
+    })
+}
+
+impl Step {
+    /// Moves descriptors out of the way of those that the program is to get.
+    pub(super) fn move_above(&mut self, first: i32) -> Result<()> {
+        let move_fd = |fd: &mut OwnedFd| -> Result<()> {
+            if std::os::fd::AsRawFd::as_raw_fd(fd) < first {
+                use nix::fcntl::{FcntlArg, fcntl};
+                let copy = fcntl(&*fd, FcntlArg::F_DUPFD_CLOEXEC(first)).context("duplicating a descriptor")?;
+                *fd = crate::sys::fd::take_inherited(copy)?;
+            }
+            Ok(())
+        };
+        match self {
+            Step::Join { fd, .. } | Step::Descriptor { fd, .. } => move_fd(fd),
+            Step::EnterCgroup { tasks, .. } => move_fd(tasks),
+            Step::Fork { cgroup: Some(fd), .. } => move_fd(fd),
+            Step::EnterRoot(Source::Given(fd)) | Step::Attach { source: Source::Given(fd), .. } => move_fd(fd),
+            Step::NullDevice(fd) => move_fd(fd),
+            Step::Exec(exec) => exec.program.as_mut().map_or(Ok(()), move_fd),
+            _ => Ok(()),
+        }
+    }
+}

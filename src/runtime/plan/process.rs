@@ -1,0 +1,267 @@
+//! The process itself: streams, limits, identity, filter, program.
+
+use super::{Builder, text};
+use crate::fault::{Fault, Kind};
+use crate::runtime::facts::Facts;
+use crate::runtime::step::{Exec, Step, Terminal};
+use crate::runtime::{Seccomp, Stdio, seccomp};
+use crate::sys::capability::Set;
+use crate::sys::limits::{self, Limit};
+use crate::sys::lsm::Lsm;
+use crate::sys::mount;
+use crate::sys::process::Strings;
+use anyhow::{Context, Result};
+use oci_spec::runtime::{Capabilities, LinuxSeccomp, PosixRlimit, Process};
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+/// What is known of a process when its steps are planned.
+pub struct Request<'a> {
+    /// The process.
+    pub process: &'a Process,
+    /// What it may call.
+    pub seccomp: &'a Seccomp,
+    /// For [`Seccomp::Spec`].
+    pub profile: Option<&'a LinuxSeccomp>,
+    /// Where compiled filters are kept.
+    pub cache_dir: &'a Path,
+    /// About us.
+    pub facts: &'a Facts,
+    /// Whether supplementary groups can be set where it will live.
+    pub may_set_groups: bool,
+    /// The terminal's place, should there be one: devpts and `/dev`.
+    pub terminal: (Option<usize>, Option<usize>),
+    /// A procfs of the process's own pid namespace, for a label.
+    pub proc: Option<usize>,
+    /// Stop before the program and wait.
+    pub gate: bool,
+    /// Started by our own first process.
+    pub init: bool,
+    /// Names its keyring; `None`: it keeps the session's.
+    pub keyring: Option<String>,
+}
+
+impl Builder<'_> {
+    pub(super) fn process(&mut self, stdio: Stdio, preserved: Vec<OwnedFd>, gate: bool) -> Result<()> {
+        let spec = &self.bundle.spec;
+        let process = spec.process().as_ref().ok_or_else(|| Fault::invalid("the bundle has no process"))?;
+        let label = process.apparmor_profile().is_some() || process.selinux_label().is_some();
+        let proc = if label { Some(self.proc_slot()?) } else { None };
+        let request = Request {
+            process,
+            seccomp: &self.bundle.seccomp,
+            profile: spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref()),
+            cache_dir: &self.bundle.cache_dir,
+            facts: self.facts,
+            may_set_groups: self.facts.may_set_groups,
+            terminal: (self.pts, self.dev),
+            proc,
+            gate,
+            init: self.bundle.init,
+            keyring: Some(format!("_ses.{}", self.bundle.id)),
+        };
+        of_process(&request, stdio, preserved, &mut self.steps, &mut self.warnings)
+    }
+}
+
+/// The steps from the streams to the program: the same for a container's first process and for any later one.
+pub fn of_process(
+    request: &Request,
+    stdio: Stdio,
+    preserved: Vec<OwnedFd>,
+    steps: &mut Vec<Step>,
+    warnings: &mut Vec<String>,
+) -> Result<()> {
+    let process = request.process;
+    let user = process.user();
+    refuse_unbuilt(process)?;
+    let first_private = 3 + preserved.len() as u32;
+    match stdio {
+        Stdio::Descriptors { stdin, stdout, stderr } => {
+            for (number, fd) in (0..).zip([stdin, stdout, stderr]) {
+                steps.push(Step::Descriptor { fd, number });
+            }
+        }
+        Stdio::Terminal { rows, columns } => {
+            let (slot, console) = request.terminal;
+            steps.push(Step::Terminal(Terminal { slot, console, rows, columns, uid: user.uid() }));
+        }
+    }
+    for (number, fd) in (3..).zip(preserved) {
+        steps.push(Step::Descriptor { fd, number });
+    }
+    if let Some(name) = &request.keyring {
+        steps.push(Step::Keyring(text(name)?));
+    }
+    for limit in process.rlimits().as_deref().unwrap_or_default() {
+        steps.push(rlimit(limit, request.facts, warnings)?);
+    }
+    if let Some((attribute, text)) = label(process)? {
+        let slot = request.proc.ok_or_else(|| Fault::unsupported("a security label needs a /proc of its own"))?;
+        steps.push(Step::LabelExec { slot, attribute, text });
+    }
+    let directory = text(process.cwd())?;
+    steps.push(Step::WorkingDirectory { path: directory.clone(), make: true });
+    steps.push(Step::Umask(user.umask().unwrap_or(0o022)));
+    steps.push(Step::ResetSignals);
+    if request.gate {
+        steps.push(Step::Ready);
+    }
+    steps.push(Step::CloseFrom(first_private));
+
+    let capabilities = process.capabilities().as_ref();
+    let set = |list: Option<&Option<Capabilities>>| set(list.and_then(Option::as_ref));
+    let bounding = set(capabilities.map(|sets| sets.bounding()));
+    let mut effective = set(capabilities.map(|sets| sets.effective())).or(set(capabilities.map(|sets| sets.permitted())));
+    if user.uid() != 0 {
+        effective = Set::default();
+    }
+    let filter = seccomp::filter(request.seccomp, request.profile, bounding, request.cache_dir)?
+        .map(|filter| Step::Seccomp { flags: filter.flags, filter: filter.instructions });
+    let mut groups = vec![user.gid()];
+    for gid in user.additional_gids().as_deref().unwrap_or_default() {
+        if !groups.contains(gid) {
+            groups.push(*gid);
+        }
+    }
+    if !request.may_set_groups && groups.len() > 1 {
+        warnings.push("supplementary groups can't be set in this user namespace".into());
+    }
+    let identity = Step::Identity {
+        uid: user.uid(),
+        gid: user.gid(),
+        groups: request.may_set_groups.then_some(groups),
+        bounding: Some(bounding),
+        capabilities: effective.and(bounding),
+    };
+    let again = Step::WorkingDirectoryAgain(directory);
+    if process.no_new_privileges().unwrap_or(false) {
+        // As late as can be, so that the filter need allow nothing but the execve.
+        steps.extend([identity, again, Step::NoNewPrivileges]);
+        steps.extend(filter);
+    } else {
+        // Without no-new-privileges only who has CAP_SYS_ADMIN may load a filter.
+        steps.extend(filter);
+        steps.extend([identity, again]);
+    }
+    steps.push(program(process, request.init)?);
+    Ok(())
+}
+
+fn set(list: Option<&Capabilities>) -> Set {
+    let named = list.into_iter().flatten().filter_map(|capability| Set::named(&name(capability)));
+    named.fold(Set::default(), Set::or)
+}
+
+fn name(capability: &oci_spec::runtime::Capability) -> String {
+    let name = capability.to_string();
+    if name.starts_with("CAP_") { name } else { format!("CAP_{name}") }
+}
+
+fn program(process: &Process, init: bool) -> Result<Step> {
+    let args = process.args().as_deref().unwrap_or_default();
+    let name = args.first().cloned().unwrap_or_default();
+    let environment = process.env().as_deref().unwrap_or_default();
+    let mut words = Vec::with_capacity(args.len() + 3);
+    let mut program = None;
+    if init {
+        for word in ["/dev/init", "@init", "--"] {
+            words.push(text(word)?);
+        }
+        program = Some(mount::sealed_executable().context("making a read-only copy of our program")?);
+    }
+    for word in args {
+        words.push(text(word)?);
+    }
+    let variables: Result<Vec<CString>> = environment.iter().map(text).collect();
+    Ok(Step::Exec(Exec {
+        program,
+        candidates: candidates(&name, environment)?,
+        name,
+        arguments: Strings::new(words),
+        environment: Strings::new(variables?),
+    }))
+}
+
+/// Where a command may be, in the order of `PATH`.
+pub fn candidates(name: &str, environment: &[String]) -> Result<Vec<CString>> {
+    if name.contains('/') {
+        return Ok(vec![text(name)?]);
+    }
+    if name.is_empty() {
+        return Ok(Vec::new());
+    }
+    let path = environment.iter().rev().find_map(|variable| variable.strip_prefix("PATH="));
+    let path = path.unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    path.split(':')
+        .map(|dir| if dir.is_empty() { "." } else { dir })
+        .map(|dir| text(format!("{}/{name}", dir.trim_end_matches('/'))))
+        .collect()
+}
+
+fn rlimit(limit: &PosixRlimit, facts: &Facts, warnings: &mut Vec<String>) -> Result<Step> {
+    let name = limit.typ().to_string().to_lowercase();
+    let name = name.strip_prefix("rlimit_").unwrap_or(&name).to_string();
+    let (_, resource) = limits::NAMES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .ok_or_else(|| Fault::invalid(format!("ulimit {name}: there is no such limit")))?;
+    if limit.soft() > limit.hard() {
+        return Err(Fault::invalid(format!("ulimit {name}: soft limit exceeds hard limit")).into());
+    }
+    let mut wanted = Limit { soft: limit.soft(), hard: limit.hard() };
+    let ours = limits::get(*resource).with_context(|| format!("reading ulimit {name}"))?;
+    if wanted.hard > ours.hard && !facts.may_raise_limits() {
+        warnings.push(format!("ulimit {name} is lowered to {}, the most that we may give", ours.hard));
+        wanted = Limit { soft: wanted.soft.min(ours.hard), hard: ours.hard };
+    }
+    Ok(Step::Limit { resource: *resource, limit: wanted, name })
+}
+
+/// The security label that is asked for: where to write it and what.
+fn label(process: &Process) -> Result<Option<(&'static str, Vec<u8>)>> {
+    let apparmor = process.apparmor_profile().as_deref().filter(|label| !label.is_empty() && *label != "unconfined");
+    let selinux = process.selinux_label().as_deref().filter(|label| !label.is_empty());
+    let wanted = [(apparmor, Lsm::AppArmor, "AppArmor"), (selinux, Lsm::Selinux, "SELinux")];
+    for (label, lsm, name) in wanted {
+        let Some(label) = label else { continue };
+        if Lsm::current() != Some(lsm) {
+            return Err(Fault::unsupported(format!("label `{label}`: this host has no {name}")).into());
+        }
+        return Ok(Some((lsm.exec_attribute(), lsm.exec_text(label).into_bytes())));
+    }
+    Ok(None)
+}
+
+fn refuse_unbuilt(process: &Process) -> Result<()> {
+    let unbuilt = [
+        (process.io_priority().is_some(), "ioPriority"),
+        (process.scheduler().is_some(), "scheduler"),
+        (process.exec_cpu_affinity().is_some(), "execCPUAffinity"),
+        (process.command_line().is_some(), "commandLine"),
+    ];
+    match unbuilt.iter().find(|(asked, _)| *asked) {
+        Some((_, name)) => Err(Fault::new(Kind::Unsupported, format!("process.{name} is not built")).into()),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_looked_for_in_the_containers_path() {
+        let find = |name: &str, env: &[&str]| {
+            let env: Vec<String> = env.iter().map(ToString::to_string).collect();
+            let found = candidates(name, &env).unwrap();
+            found.iter().map(|path| path.to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(find("sh", &["PATH=/bin:/usr/bin/"]), ["/bin/sh", "/usr/bin/sh"]);
+        assert_eq!(find("sh", &["PATH=/a", "PATH=:/b"]), ["./sh", "/b/sh"]);
+        assert_eq!(find("./x", &["PATH=/bin"]), ["./x"]);
+        assert_eq!(find("", &["PATH=/bin"]), Vec::<String>::new());
+        assert_eq!(find("sh", &[]).len(), 6);
+    }
+}

@@ -1,0 +1,159 @@
+//! The root file system: an overlay or a directory, as a mount that is nowhere yet.
+
+use super::{Builder, open_host, text};
+use crate::fault::{Fault, Kind};
+use crate::runtime::RootSource;
+use crate::runtime::step::{Source, Step};
+use crate::sys::mount::{self, Attributes, Context as Mounting};
+use crate::sys::path::own_name;
+use anyhow::{Context, Result};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// Redirects, metacopy and the index would let one layer lead into another; all are off whatever the host's defaults.
+const OPTIONS: [(&std::ffi::CStr, &std::ffi::CStr); 3] =
+    [(c"redirect_dir", c"off"), (c"metacopy", c"off"), (c"index", c"off")];
+
+/// One overlay to be.
+pub struct Overlay<'a> {
+    pub lower: &'a [PathBuf],
+    pub upper: &'a Path,
+    pub work: &'a Path,
+    pub volatile: bool,
+    pub userxattr: bool,
+}
+
+impl Builder<'_> {
+    /// Makes the root mount as far as it can be made before the clone.
+    pub(super) fn root(&mut self) -> Result<Source> {
+        match &self.bundle.root {
+            RootSource::Overlay { lower, upper, work, volatile, userxattr } => {
+                self.overlay(Overlay { lower, upper, work, volatile: *volatile, userxattr: *userxattr })
+            }
+            RootSource::Directory(path) => {
+                let dir = open_host(path, "root directory")?;
+                let tree = mount::clone_tree(dir.as_fd(), c"", true)
+                    .with_context(|| format!("binding {}", path.display()))?;
+                private(tree.as_fd())?;
+                Ok(Source::Given(tree))
+            }
+            RootSource::Throwaway { path, scratch, userxattr } => {
+                let (upper, work) = (scratch.join("upper"), scratch.join("work"));
+                for dir in [scratch, &upper, &work] {
+                    match nix::unistd::mkdir(dir, nix::sys::stat::Mode::from_bits_truncate(0o755)) {
+                        Ok(()) | Err(nix::errno::Errno::EEXIST) => {}
+                        Err(errno) => return Err(errno).with_context(|| format!("making {}", dir.display())),
+                    }
+                }
+                let lower = std::slice::from_ref(path);
+                let overlay = Overlay { lower, upper: &upper, work: &work, volatile: true, userxattr: *userxattr };
+                if *userxattr && path == Path::new("/") {
+                    return self.split_root(path, scratch);
+                }
+                self.overlay(overlay)
+            }
+        }
+    }
+
+    fn overlay(&mut self, overlay: Overlay) -> Result<Source> {
+        if let Some(mount) = by_descriptor(&overlay)? {
+            return Ok(Source::Given(mount));
+        }
+        let mut options = String::new();
+        for (key, value) in OPTIONS {
+            options.push_str(&format!("{}={},", key.to_string_lossy(), value.to_string_lossy()));
+        }
+        if overlay.userxattr {
+            options.push_str("userxattr,");
+        }
+        if overlay.volatile {
+            options.push_str("volatile");
+        }
+        let slot = self.slot();
+        let lower: Result<Vec<_>> = overlay.lower.iter().map(text).collect();
+        let (upper, work) = (text(overlay.upper)?, text(overlay.work)?);
+        self.push(Step::OverlayByName { lower: lower?, upper, work, options: text(options)?, slot });
+        Ok(Source::Made(slot))
+    }
+
+    pub(super) fn enter_root(&mut self, root: Source) {
+        self.push(Step::EnterRoot(root));
+    }
+
+    /// `--rootfs /:O` for an ordinary user, whose namespace may not put an overlay on a directory with mounts below.
+    fn split_root(&mut self, _path: &Path, _scratch: &Path) -> Result<Source> {
+        Err(Fault::unsupported("an overlay on / without being root is not built").into())
+    }
+}
+
+/// Neither gets mounts from the host nor gives any to it.
+pub fn private(mount: std::os::fd::BorrowedFd<'_>) -> Result<()> {
+    let attributes = Attributes { propagation: libc::MS_PRIVATE, ..Attributes::default() };
+    mount::set_attributes(mount, attributes, true).context("making a mount private")
+}
+
+/// An overlay whose layers are named by descriptors, so that no path is too long and no list has too many; `None` when
+/// this kernel can't (before 6.5; 6.1 accepts `lowerdir+` and fails only when the mount is made).
+pub fn by_descriptor(overlay: &Overlay) -> Result<Option<OwnedFd>> {
+    let open = |path: &Path| open_host(path, "layer directory");
+    let lower: Result<Vec<OwnedFd>> = overlay.lower.iter().map(|path| open(path)).collect();
+    let (lower, upper, work) = (lower?, open(overlay.upper)?, open(overlay.work)?);
+    let context = Mounting::open(c"overlay").context("opening the overlay file system")?;
+    match configure(&context, overlay, &lower, &upper, &work).and_then(|()| context.try_mount(0)) {
+        Ok(mount) => Ok(Some(mount)),
+        Err(error) => match (error.raw_os_error(), context.message()) {
+            (Some(libc::EINVAL | libc::ENOENT | libc::EOPNOTSUPP), _) if !takes_descriptors() => Ok(None),
+            (_, Some(message)) => Err(Fault::new(Kind::Internal, format!("mounting the root overlay: {message}")).into()),
+            (_, None) => Err(error).context("mounting the root overlay"),
+        },
+    }
+}
+
+fn configure(
+    context: &Mounting,
+    overlay: &Overlay,
+    lower: &[OwnedFd],
+    upper: &OwnedFd,
+    work: &OwnedFd,
+) -> std::io::Result<()> {
+    context.string(c"source", c"overlay")?;
+    for fd in lower {
+        context.string(c"lowerdir+", &own_name(fd.as_fd())?)?;
+    }
+    context.string(c"upperdir", &own_name(upper.as_fd())?)?;
+    context.string(c"workdir", &own_name(work.as_fd())?)?;
+    for (key, value) in OPTIONS {
+        context.string(key, value)?;
+    }
+    if overlay.userxattr {
+        context.flag(c"userxattr")?;
+    }
+    if overlay.volatile {
+        context.flag(c"volatile")?;
+    }
+    Ok(())
+}
+
+/// `lowerdir+` came with 6.5; asked only after a failure.
+fn takes_descriptors() -> bool {
+    let release = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
+    release.is_ok_and(|release| kernel_version(&release) >= (6, 5))
+}
+
+/// (major, minor) of a kernel release.
+pub fn kernel_version(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_releases_are_understood() {
+        for (release, version) in [("6.1.0-18-amd64", (6, 1)), ("6.18.44-fc", (6, 18)), ("5.14", (5, 14)), ("", (0, 0))] {
+            assert_eq!(kernel_version(release), version, "{release}");
+        }
+    }
+}
