@@ -19,7 +19,7 @@ pub struct Args {
     #[arg(long = "condition", value_name = "STATE", value_delimiter = ',')]
     conditions: Vec<String>,
     /// Print -1 for containers that do not exist
-    #[arg(short, long)]
+    #[arg(long)]
     ignore: bool,
     /// Accepted for compatibility: nothing polls
     #[arg(short, long, value_name = "TIME", hide = true)]
