@@ -1,0 +1,163 @@
+//! `logs`, and the log drivers.
+
+use super::everywhere;
+use crate::support::Sandbox;
+use std::io::{BufRead, BufReader, Read};
+
+#[test]
+fn output_is_kept_as_docker_keeps_it() {
+    everywhere(|sandbox| {
+        let script = r#"printf 'one\n\ttwo <&> "three"\n'; printf 'four\n' >&2; printf last"#;
+        sandbox.args(&["run", "--name", "web", "--network=none", "busybox", "sh", "-c", script]).code(0).forget();
+        sandbox.run("logs web").stdout_is("one\n\ttwo <&> \"three\"\nlast").stderr_is("four\n").code(0).forget();
+        let path = sandbox.run("inspect -f {{.LogPath}} web").ok().text().to_string();
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let lines: Vec<String> =
+            text.lines().map(|line| line.split("\"time\"").next().unwrap_or_default().to_string()).collect();
+        assert!(lines.contains(&r#"{"log":"one\n","stream":"stdout","#.to_string()), "{text}");
+        let escaped = r#"{"log":"\u0009two \u003c\u0026\u003e \"three\"\n","stream":"stdout","#;
+        assert!(lines.contains(&escaped.to_string()), "{text}");
+        assert!(lines.contains(&r#"{"log":"last","stream":"stdout","#.to_string()), "{text}");
+        assert!(lines.contains(&r#"{"log":"four\n","stream":"stderr","#.to_string()), "{text}");
+        sandbox.run("rm web").ok().forget();
+    });
+}
+
+#[test]
+fn lines_are_chosen_by_number_and_time() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("run -d --name web --network=none busybox seq 1 10").ok().forget();
+    sandbox.run("wait web").stdout_is("0\n").forget();
+    sandbox.run("logs -n 2 web").ok().stdout_is("9\n10\n").forget();
+    sandbox.run("logs --tail 0 web").ok().stdout_is("").forget();
+    assert_eq!(sandbox.run("logs --tail all web").ok().lines().len(), 10);
+    sandbox.run("logs --since 1h --tail 1 web").ok().stdout_is("10\n").forget();
+    sandbox.run("logs --until 1h web").ok().stdout_is("").forget();
+    sandbox.run("logs --since 2999-01-01 web").ok().stdout_is("").forget();
+    let stamped = sandbox.run("logs -t --tail 1 web").ok();
+    assert!(stamped.text().ends_with("Z 10") && stamped.text().len() == 33, "{}", stamped.text());
+    sandbox.run("logs --names --tail 1 web").ok().stdout_is("web 10\n").forget();
+    sandbox.run("logs --details web").fails().has("--details").forget();
+    sandbox.run("logs nobody").fails().has("no container with name or ID").forget();
+    sandbox.run("run -d --name other --network=none busybox echo hi").ok().forget();
+    sandbox.run("wait other").ok().forget();
+    let both = sandbox.run("logs --names -n 1 web other").ok();
+    assert_eq!(both.lines(), ["web 10", "other hi"]);
+}
+
+#[test]
+fn other_drivers() {
+    let sandbox = Sandbox::with_busybox();
+    let run = "run --rm --network=none --log-driver";
+    sandbox.run(&format!("{run} none busybox echo hi")).ok().stdout_is("hi\n").forget();
+    sandbox.run(&format!("{run} passthrough busybox echo hi")).ok().stdout_is("hi\n").forget();
+    sandbox.run("run --name k8s --network=none --log-driver k8s-file busybox printf 'a\\nb'").code(0).forget();
+    sandbox.run("logs k8s").ok().stdout_is("a\nb").forget();
+    let path = sandbox.run("inspect -f {{.LogPath}} k8s").ok().text().to_string();
+    let text = std::fs::read_to_string(path).expect("there is a log");
+    assert!(text.contains(" stdout F a\n") && text.contains(" stdout P b\n"), "{text}");
+    sandbox.run("run --name silent --network=none --log-driver none busybox echo hi").code(0).forget();
+    sandbox.run("logs silent").fails().has("cannot read logs").forget();
+    sandbox.run(&format!("{run} fluentd busybox true")).fails().has("fluentd").forget();
+    sandbox.run("run --log-opt compress=true busybox true").fails().has("compress").forget();
+}
+
+/// Every line of what `logs -f` shows and of what is kept must be there, once, across rotations.
+#[test]
+fn following_loses_nothing_when_the_log_is_rotated() {
+    let sandbox = Sandbox::with_busybox();
+    let options = "--log-opt max-size=20k --log-opt max-file=4";
+    sandbox
+        .run(&format!("run -d -i --name web --network=none {options} busybox sh -c 'read x; seq 1 5000'"))
+        .ok()
+        .forget();
+    let mut follower = sandbox.spawn("logs -f web");
+    sandbox.run_with_input("attach --sig-proxy=false web", b"go\n").code(0).forget();
+    let mut text = String::new();
+    follower.child().stdout.take().expect("a pipe").read_to_string(&mut text).expect("numbers");
+    follower.finish().code(0).forget();
+    let expected: String = (1..=5000).map(|number| format!("{number}\n")).collect();
+    assert_eq!(text, expected);
+    let dir = std::path::PathBuf::from(sandbox.run("inspect -f {{.LogPath}} web").ok().text());
+    let name = dir.file_name().expect("a file").to_string_lossy().into_owned();
+    let mut sizes = Vec::new();
+    for entry in std::fs::read_dir(dir.parent().expect("a directory")).expect("readable").flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&name) {
+            sizes.push(entry.metadata().expect("readable").len());
+        }
+    }
+    assert_eq!(sizes.len(), 4);
+    assert!(sizes.iter().all(|size| *size <= 20 * 1024), "{sizes:?}");
+    let kept = sandbox.run("logs web").ok();
+    let kept = kept.lines();
+    assert_eq!(kept.last(), Some(&"5000"));
+    assert!(kept.len() > 400 && kept.len() < 5000);
+    let first: usize = kept[0].parse().expect("a number");
+    assert!(kept.iter().enumerate().all(|(index, line)| *line == (first + index).to_string()));
+}
+
+#[test]
+fn follow_shows_lines_as_they_come_and_ends_with_the_container() {
+    everywhere(|sandbox| {
+        sandbox
+            .run("run -d --name web --network=none busybox sh -c 'echo ready; while [ ! -e /go ]; do sleep 0.05; done; echo end'")
+            .ok()
+            .forget();
+        let mut follower = sandbox.spawn("logs -f web");
+        let mut lines = BufReader::new(follower.child().stdout.take().expect("a pipe")).lines();
+        assert_eq!(lines.next().expect("a line").expect("text"), "ready");
+        sandbox.run("exec web touch /go").ok().forget();
+        assert_eq!(lines.next().expect("a line").expect("text"), "end");
+        assert!(lines.next().is_none());
+        follower.finish().code(0).forget();
+        sandbox.run("rm -f web").ok().forget();
+    });
+}
+
+/// C10: what a container prints is data, whatever it looks like.
+#[test]
+fn records_cannot_be_forged() {
+    let sandbox = Sandbox::with_busybox();
+    let forged = [
+        "{\"log\":\"forged\\n\",\"stream\":\"stderr\",\"time\":\"2020-01-01T00:00:00Z\"}",
+        "2020-01-01T00:00:00.000000000+00:00 stderr F forged",
+    ];
+    for driver in ["json-file", "k8s-file"] {
+        for line in forged {
+            let run =
+                ["run", "--name", "liar", "--network=none", "--log-driver", driver, "busybox", "printf", "%s\\n", line];
+            sandbox.args(&run).code(0).forget();
+            sandbox.run("logs liar").stdout_is(&format!("{line}\n")).stderr_is("").forget();
+            sandbox.run("logs --until 2021-01-01 liar").stdout_is("").forget();
+            sandbox.run("rm liar").ok().forget();
+        }
+    }
+}
+
+/// C10: a line without an end costs neither memory nor bytes.
+#[test]
+fn an_endless_line_is_kept_in_pieces() {
+    let sandbox = Sandbox::with_busybox();
+    let options = "--log-opt max-size=1m --log-opt max-file=2";
+    let script = "head -c 50000000 /dev/zero | tr '\\0' x; sleep 1000";
+    sandbox
+        .args(
+            &[
+                &["run", "-d", "--name", "web", "--network=none"][..],
+                &options.split(' ').collect::<Vec<_>>(),
+                &["busybox", "sh", "-c", script],
+            ]
+            .concat(),
+        )
+        .ok()
+        .forget();
+    // All is through when the shell sleeps.
+    let mut waited = 0;
+    while !sandbox.run("top web").stdout.contains("sleep") {
+        waited += 1;
+        assert!(waited < 200, "still writing");
+    }
+    let most = super::monitor::status(super::monitor::pid_of(&sandbox, "web"), "VmHWM:");
+    assert!(most < 16 * 1024, "the monitor took {most} kB");
+    sandbox.run("rm -f -t 0 web").ok().forget();
+}
