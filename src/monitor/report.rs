@@ -12,7 +12,7 @@ pub(super) enum Report {
     /// The process stands before its execve.
     Created { pid: i32, start_time: u64, monitor_start_time: u64 },
     /// It runs its command.
-    Started { cgroup: Option<Place>, warnings: Vec<String> },
+    Started { pid: i32, start_time: u64, cgroup: Option<Place>, warnings: Vec<String> },
     /// It doesn't, and all is taken back.
     Failed { kind: Kind, what: String, hint: Option<String> },
 }

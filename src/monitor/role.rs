@@ -84,15 +84,18 @@ fn prepare(mut inherited: Inherited, report: &OwnedFd) -> Result<Option<Monitor>
                     created.start()?
                 }
                 Source::Exec(join) => {
-                    let running = runtime::exec(Exec { join, stdio: streams.stdio, preserved })?;
-                    tell_created(report, running.pid, running.start_time)?;
-                    running
+                    // Nothing is to be written down before it runs: no "created", no "go".
+                    runtime::exec(Exec { join, stdio: streams.stdio, preserved })?
                 }
                 Source::Adopt { .. } => bail!("nothing to start"),
             };
             let terminal = running.terminal.as_ref().map(|fd| fd.try_clone()).transpose()?;
-            let told =
-                Told::Started(Report::Started { cgroup: running.cgroup.clone(), warnings: running.warnings.clone() });
+            let told = Told::Started(Report::Started {
+                pid: running.pid,
+                start_time: running.start_time,
+                cgroup: running.cgroup.clone(),
+                warnings: running.warnings.clone(),
+            });
             let mut outputs = streams.outputs;
             let input = match terminal {
                 Some(terminal) => {

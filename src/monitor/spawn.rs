@@ -32,6 +32,8 @@ pub struct Handle {
     /// When the monitor was started.
     pub monitor_start_time: u64,
     report: OwnedFd,
+    /// It runs already: an `exec` waits for nobody.
+    started: Option<Started>,
 }
 
 /// What is known of a container once it runs its command.
@@ -46,10 +48,13 @@ pub struct Started {
 impl Handle {
     /// Lets the container execute its command: `Ok` when it has, otherwise why not (126, 127).
     pub fn start(self) -> Result<Started> {
+        if let Some(started) = self.started {
+            return Ok(started);
+        }
         // A monitor that failed meanwhile said why before it hung up.
         let sent = send_go(&self.report);
         match Report::receive(&self.report)? {
-            Report::Started { cgroup, warnings } => Ok(Started { cgroup, warnings }),
+            Report::Started { cgroup, warnings, .. } => Ok(Started { cgroup, warnings }),
             other => sent.and_then(|()| bail!("the monitor said {other:?} out of turn")),
         }
     }
@@ -60,7 +65,11 @@ pub fn spawn(config: &MonitorConfig, descriptors: Descriptors) -> Result<Handle>
     let (report, child) = start(config, descriptors)?;
     match Report::receive(&report) {
         Ok(Report::Created { pid, start_time, monitor_start_time }) => {
-            Ok(Handle { pid, start_time, monitor_pid: child.pid(), monitor_start_time, report })
+            Ok(Handle { pid, start_time, monitor_pid: child.pid(), monitor_start_time, report, started: None })
+        }
+        Ok(Report::Started { pid, start_time, cgroup, warnings }) => {
+            let started = Some(Started { cgroup, warnings });
+            Ok(Handle { pid, start_time, monitor_pid: child.pid(), monitor_start_time: 0, report, started })
         }
         Ok(other) => bail!("the monitor said {other:?} out of turn"),
         Err(error) => {
