@@ -27,10 +27,9 @@ const ROLES: &[(&str, Role)] = &[
 pub fn main() -> u8 {
     let argv: Vec<OsString> = std::env::args_os().collect();
     let argv0 = argv.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-    if let Some(name) = argv.get(1).and_then(|word| word.to_str()).filter(|word| word.starts_with('@')) {
-        if let Some((_, role)) = ROLES.iter().find(|(known, _)| *known == name) {
-            return role(&argv[2..]);
-        }
+    let word = argv.get(1).and_then(|word| word.to_str()).unwrap_or_default();
+    if let Some((_, role)) = ROLES.iter().find(|(name, _)| *name == word) {
+        return role(&argv[2..]);
     }
     cli::main(Program::of(&argv0), argv)
 }

@@ -102,10 +102,7 @@ pub fn gzip(input: &mut dyn Read, level: u32, threads: usize, sink: Sink<'_>) ->
 }
 
 /// The oldest block, when it is done.
-fn take(
-    waiting: &mut VecDeque<Receiver<std::io::Result<Finished>>>,
-    sink: Sink<'_>,
-) -> Result<Option<Finished>> {
+fn take(waiting: &mut VecDeque<Receiver<std::io::Result<Finished>>>, sink: Sink<'_>) -> Result<Option<Finished>> {
     let Some(answer) = waiting.pop_front() else { return Ok(None) };
     let finished = answer.recv().context("a compressing thread died")?.context("compressing")?;
     sink(&finished.output)?;

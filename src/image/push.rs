@@ -4,9 +4,7 @@
 use super::compress;
 use crate::fault::{Fault, Kind};
 use crate::model::digest::Digest;
-use crate::model::manifest::{
-    DOCKER_CONFIG, DOCKER_MANIFEST, Descriptor, Manifest, OCI_CONFIG, OCI_MANIFEST,
-};
+use crate::model::manifest::{DOCKER_CONFIG, DOCKER_MANIFEST, Descriptor, Manifest, OCI_CONFIG, OCI_MANIFEST};
 use crate::model::progress::{Event, Progress, Step};
 use crate::model::registries::Source;
 use crate::registry::{self, Client, Failure, Mounted, Repository, Upload};
@@ -84,7 +82,8 @@ pub fn push(store: &Store, client: &Client<'_>, request: &Request<'_>, progress:
     let layers = job.layers(&own).with_context(destination)?;
     job.config(&own).with_context(destination)?;
     // If every layer is there as the image's manifest names it, the manifest itself goes back, byte for byte.
-    let same = format == own_format && own.layers.iter().map(|layer| &layer.digest).eq(layers.iter().map(|layer| &layer.digest));
+    let same = format == own_format
+        && own.layers.iter().map(|layer| &layer.digest).eq(layers.iter().map(|layer| &layer.digest));
     let bytes = if same { bytes } else { job.manifest(&own, layers)? };
     let media_type = match format {
         Format::Oci => OCI_MANIFEST,
@@ -171,7 +170,8 @@ impl Job<'_> {
         let mut upload = None;
         for blob in &known {
             let prefix = format!("{}/", self.repository.registry());
-            let others = blob.repositories.iter().filter(|name| **name != here).filter_map(|name| name.strip_prefix(&prefix));
+            let others =
+                blob.repositories.iter().filter(|name| **name != here).filter_map(|name| name.strip_prefix(&prefix));
             for from in others.take(MOST_MOUNTS) {
                 match self.ask(blob, |blob| self.repository.begin_upload(Some((&blob.digest, from)))) {
                     Ok(Mounted::Yes) => return self.is_there(diff_id, blob, named),
@@ -198,7 +198,8 @@ impl Job<'_> {
     }
 
     fn begin(&self) -> Result<Upload<'_, '_>> {
-        let starting = |failure: Failure| failure.fault(format!("initiating layer upload to {}", self.repository.name()));
+        let starting =
+            |failure: Failure| failure.fault(format!("initiating layer upload to {}", self.repository.name()));
         match self.repository.begin_upload(None).map_err(starting)? {
             Mounted::No(upload) => Ok(upload),
             Mounted::Yes => Err(Fault::new(Kind::Unavailable, "the registry took a blob that was not sent").into()),
@@ -264,7 +265,8 @@ impl Job<'_> {
         let compression = self.request.compression.unwrap_or(Compression::Gzip);
         let mut tar = self.store.layer_tar(diff_id)?;
         let total = self.store.layer(diff_id)?.map(|layer| layer.record.size);
-        let mut input = Counting { inner: &mut tar, count: 0, tell: &|done| self.tell(diff_id, Step::Upload, done, total) };
+        let mut input =
+            Counting { inner: &mut tar, count: 0, tell: &|done| self.tell(diff_id, Step::Upload, done, total) };
         let (mut hasher, mut size) = (sha2::Sha256::new(), 0);
         let mut chunk: Vec<u8> = Vec::with_capacity(CHUNK + (64 << 10));
         let mut sink = |bytes: &[u8]| -> Result<()> {
@@ -288,9 +290,7 @@ impl Job<'_> {
                 let level = self.request.level.unwrap_or(5).clamp(1, 9);
                 compress::gzip(&mut input, level as u32, threads, &mut sink)
             }
-            Compression::Zstd => {
-                compress::zstd(&mut input, self.request.level.unwrap_or(3), threads as u32, &mut sink)
-            }
+            Compression::Zstd => compress::zstd(&mut input, self.request.level.unwrap_or(3), threads as u32, &mut sink),
         };
         if let Err(error) = result {
             upload.cancel();

@@ -210,15 +210,13 @@ fn keep(arguments: &[OsString]) -> Result<()> {
     if details.mode == "new" {
         answer(&mut socket, idmap::unshare_user())?;
         if hear(&mut socket)? == MAP_YOURSELF {
-            answer(
-                &mut socket,
-                idmap::write_single_map(details.uid, details.gid).and_then(|()| idmap::set_dumpable()),
-            )?;
+            let mapped = idmap::write_single_map(details.uid, details.gid);
+            answer(&mut socket, mapped.and_then(|()| ready()))?;
         } else {
-            answer(&mut socket, idmap::set_dumpable())?;
+            answer(&mut socket, ready())?;
         }
     } else {
-        answer(&mut socket, idmap::set_dumpable())?;
+        answer(&mut socket, ready())?;
     }
     ensure!(hear(&mut socket)? == KEEP, "not wanted");
     drop(socket);
@@ -233,10 +231,10 @@ fn ready() -> io::Result<()> {
 
 /// Until ten seconds have passed in which no command came and nobody else lives here.
 fn stay(details: &Details) -> Result<()> {
-    let started = Instant::now();
+    let mut since = Instant::now();
     loop {
-        // The record may not be written yet, or may be gone: our own age counts too.
-        let idle = started.elapsed().min(record::idle(&details.run, 0).unwrap_or(IDLE));
+        // The record may not be written yet, or may be gone; and a container may just have ended.
+        let idle = since.elapsed().min(record::idle(&details.run, 0).unwrap_or(IDLE));
         if idle < IDLE {
             std::thread::sleep(IDLE - idle);
             continue;
@@ -244,7 +242,7 @@ fn stay(details: &Details) -> Result<()> {
         let Some(other) = neighbour() else { return Ok(()) };
         let mut fds = [PollFd::new(other.as_fd(), PollFlags::POLLIN)];
         match poll(&mut fds, PollTimeout::NONE) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Ok(_) | Err(nix::errno::Errno::EINTR) => since = Instant::now(),
             Err(error) => return Err(error.into()),
         }
     }

@@ -38,10 +38,8 @@ pub fn enter(config: &Config) -> Result<Option<String>> {
     }
     make_private(&config.user_run, config.uid)?;
     let stamp = map::stamp();
-    if let Some(record) = Record::read(&config.user_run) {
-        if record.stamp == stamp && record.join(config).is_ok() {
-            return Ok(None);
-        }
+    if Record::read(&config.user_run).is_some_and(|record| record.stamp == stamp && record.join(config).is_ok()) {
+        return Ok(None);
     }
     let _lock = FileLock::exclusive(&config.user_run.join("userns.lock"))
         .with_context(|| format!("locking {}", config.user_run.display()))?;

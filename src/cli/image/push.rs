@@ -112,7 +112,9 @@ fn options(args: &Args) -> Result<PushOptions, Fault> {
         Some("v2s2" | "docker") => Some(Format::Docker),
         Some("v2s1") => return Err(Fault::unsupported("--format v2s1: schema 1 is gone from registries")),
         Some(other) => {
-            return Err(Fault::invalid(format!("unknown format {other:?}. Choose one of the supported formats: 'oci', 'v2s1', or 'v2s2'")));
+            return Err(Fault::invalid(format!(
+                "unknown format {other:?}. Choose one of the supported formats: 'oci', 'v2s1', or 'v2s2'"
+            )));
         }
     };
     let compression = match args.compression_format.as_deref() {

@@ -2,11 +2,11 @@
 
 pub mod listing;
 mod table;
-mod yaml;
 pub mod template;
+mod yaml;
 
-pub use yaml::yaml;
 pub use table::{Table, align, widths};
+pub use yaml::yaml;
 
 use crate::config::Program;
 use crate::engine::Engine;

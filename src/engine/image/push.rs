@@ -112,16 +112,17 @@ fn choose(
     let target = match destination {
         Some(text) => {
             let bare = text.strip_prefix("docker://").unwrap_or(text);
-            if let Some((transport, _)) = bare.split_once(":/").filter(|(transport, _)| !transport.contains(['.', '/'])) {
+            if let Some((transport, _)) = bare.split_once(":/").filter(|(transport, _)| !transport.contains(['.', '/']))
+            {
                 return Err(Fault::unsupported(format!("{text}: transport {transport}: is not built yet"))
                     .hint("`save` writes archives and directories")
                     .into());
             }
             bare.parse::<Reference>()?.with_default_tag()
         }
-        None => local
-            .name
-            .ok_or_else(|| Fault::invalid(format!("{name}: an image ID has no place in a registry; name a destination")))?,
+        None => local.name.ok_or_else(|| {
+            Fault::invalid(format!("{name}: an image ID has no place in a registry; name a destination"))
+        })?,
     };
     Ok(vec![(local.record, target)])
 }
