@@ -6,8 +6,8 @@
 use super::handshake::{Inside, Message};
 use super::step::{Exec, FileSystem, Make, Node, Source, Step, Target, Terminal};
 use crate::sys::mount::{self, Attributes, Context};
-use crate::sys::pty::{self, Pty, Size};
 use crate::sys::path::{self, Resolve, Root};
+use crate::sys::pty::{self, Pty, Size};
 use crate::sys::{capability, keyring, limits, namespace, netlink, process, seccomp};
 use std::ffi::CStr;
 use std::io;
@@ -98,7 +98,9 @@ impl Child {
             Step::Mask(path) => return self.mask(path),
             Step::ReadOnlyMount(slot) => {
                 let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::default() };
-                return self.slot(*slot).and_then(|mount| mount::set_attributes(mount, attributes, false).map_err(number));
+                return self
+                    .slot(*slot)
+                    .and_then(|mount| mount::set_attributes(mount, attributes, false).map_err(number));
             }
             Step::OwnPropagation(propagation) => {
                 let attributes = Attributes { propagation: *propagation, ..Attributes::default() };

@@ -107,7 +107,9 @@ pub(super) fn carry_out(plan: Plan) -> Result<(Running, Vec<Step>, Outside)> {
                     }
                     running.adjust(oom_score)?;
                 }
-                Some((Message::Process(_), None)) => return Err(Fault::new(Kind::Internal, "a process without pidfd").into()),
+                Some((Message::Process(_), None)) => {
+                    return Err(Fault::new(Kind::Internal, "a process without pidfd").into());
+                }
                 Some((Message::Failed { step, errno, fatal: false, .. }, _)) => {
                     let step = steps.get(usize::from(step)).map(Step::describe).unwrap_or_default();
                     log::debug!("{step}: {}", words::because(errno));

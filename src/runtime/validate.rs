@@ -32,8 +32,14 @@ fn unbuilt(spec: &Spec) -> Result<(), Fault> {
         (spec.hooks().is_some(), "hooks"),
         (linux.is_some_and(|linux| linux.intel_rdt().is_some()), "linux.intelRdt"),
         (linux.is_some_and(|linux| linux.memory_policy().is_some()), "linux.memoryPolicy"),
-        (linux.is_some_and(|linux| linux.net_devices().as_ref().is_some_and(|one| !one.is_empty())), "linux.netDevices"),
-        (linux.is_some_and(|linux| linux.time_offsets().as_ref().is_some_and(|one| !one.is_empty())), "linux.timeOffsets"),
+        (
+            linux.is_some_and(|linux| linux.net_devices().as_ref().is_some_and(|one| !one.is_empty())),
+            "linux.netDevices",
+        ),
+        (
+            linux.is_some_and(|linux| linux.time_offsets().as_ref().is_some_and(|one| !one.is_empty())),
+            "linux.timeOffsets",
+        ),
         (linux.is_some_and(|linux| linux.personality().is_some()), "linux.personality"),
         (spec.solaris().is_some() || spec.windows().is_some() || spec.vm().is_some(), "another platform's section"),
     ];
@@ -50,7 +56,9 @@ fn process(spec: &Spec) -> Result<(), Fault> {
     }
     if !process.cwd().is_absolute() {
         let cwd = process.cwd().display();
-        return Err(Fault::invalid(format!("the working directory `{cwd}` is invalid, it needs to be an absolute path")));
+        return Err(Fault::invalid(format!(
+            "the working directory `{cwd}` is invalid, it needs to be an absolute path"
+        )));
     }
     for variable in process.env().iter().flatten() {
         if variable.starts_with('=') || !variable.contains('=') {
@@ -201,7 +209,8 @@ mod tests {
         bundle(&with(|_| ())).unwrap();
         bundle(&with(|spec| {
             spec["hostname"] = json!("web");
-            spec["linux"]["sysctl"] = json!({"net.ipv4.ip_forward": "1", "kernel.shmmax": "5", "net/ipv4/conf/e.1/arp": "1"});
+            spec["linux"]["sysctl"] =
+                json!({"net.ipv4.ip_forward": "1", "kernel.shmmax": "5", "net/ipv4/conf/e.1/arp": "1"});
             spec["mounts"] = json!([
                 {"destination": "/proc", "type": "proc"},
                 {"destination": "/proc/meminfo", "type": "bind", "source": "/x"},
@@ -224,10 +233,13 @@ mod tests {
             ("replace the root", Box::new(|spec| spec["mounts"] = json!([{"destination": "/a/.."}]))),
             ("hooks", Box::new(|spec| spec["hooks"] = json!({"prestart": []}))),
             ("twice", Box::new(|spec| spec["linux"]["namespaces"] = json!([{"type": "ipc"}, {"type": "ipc"}]))),
-            ("UTS", Box::new(|spec| {
-                spec["hostname"] = json!("x");
-                spec["linux"]["namespaces"] = json!([{"type": "mount"}]);
-            })),
+            (
+                "UTS",
+                Box::new(|spec| {
+                    spec["hostname"] = json!("x");
+                    spec["linux"]["namespaces"] = json!([{"type": "mount"}]);
+                }),
+            ),
         ];
         for (word, change) in cases {
             let error = bundle(&with(change)).unwrap_err();

@@ -125,14 +125,7 @@ pub fn attach_to_root(mount: BorrowedFd<'_>) -> io::Result<()> {
 fn move_mount(mount: BorrowedFd<'_>, at: BorrowedFd<'_>, path: &CStr, flags: u32) -> io::Result<()> {
     // SAFETY: the paths are NUL-terminated and only read.
     check(unsafe {
-        libc::syscall(
-            libc::SYS_move_mount,
-            mount.as_raw_fd(),
-            c"".as_ptr(),
-            at.as_raw_fd(),
-            path.as_ptr(),
-            flags,
-        )
+        libc::syscall(libc::SYS_move_mount, mount.as_raw_fd(), c"".as_ptr(), at.as_raw_fd(), path.as_ptr(), flags)
     } as i32)
 }
 

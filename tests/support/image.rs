@@ -106,7 +106,8 @@ impl Image {
     }
 
     /// The whole file system of the busybox image as the first layer.
-    pub fn on_busybox(self) -> Self {
+    #[allow(clippy::wrong_self_convention)] // a Dockerfile says FROM
+    pub fn from_busybox(self) -> Self {
         self.layer(busybox_layer())
     }
 
@@ -162,7 +163,7 @@ impl Image {
 /// `docker.io/library/busybox:latest` from Debian's static busybox: a docker archive in the cache.
 pub fn busybox() -> PathBuf {
     cached("busybox-1.tar", |path| {
-        Image::new("busybox:latest").on_busybox().config("Cmd", json!(["sh"])).save(path);
+        Image::new("busybox:latest").from_busybox().config("Cmd", json!(["sh"])).save(path);
     })
 }
 

@@ -1,7 +1,7 @@
 //! Device rules: v1's files, v2's program. Pure.
 
-use crate::sys::bpf::Instruction;
 use crate::fault::Fault;
+use crate::sys::bpf::Instruction;
 use anyhow::Result;
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType};
 
@@ -87,7 +87,8 @@ const EXIT: u8 = 0x95;
 /// A program for `BPF_PROG_TYPE_CGROUP_DEVICE`: the last rule that matches decides; without any it is allowed, as v1
 /// begins.
 pub fn v2(rules: &[LinuxDeviceCgroup]) -> Result<Vec<Instruction>> {
-    let insn = |code: u8, dst: u8, src: u8, off: i16, imm: i32| Instruction { code, registers: dst | src << 4, off, imm };
+    let insn =
+        |code: u8, dst: u8, src: u8, off: i16, imm: i32| Instruction { code, registers: dst | src << 4, off, imm };
     // The context: type in the low half of the first word, access in the high half; then major, minor.
     let mut program = vec![
         insn(LOAD, 2, 1, 0, 0),

@@ -159,7 +159,9 @@ pub fn v2(resources: &LinuxResources) -> Result<Vec<Setting>> {
                 _ if swap < 0 => -1,
                 Some(limit) if limit >= 0 && swap >= limit => swap - limit,
                 Some(limit) if limit >= 0 => {
-                    return Err(Fault::invalid("the swap limit is lower than the memory limit, which it includes").into());
+                    return Err(
+                        Fault::invalid("the swap limit is lower than the memory limit, which it includes").into()
+                    );
                 }
                 _ => return Err(Fault::invalid("a swap limit needs a memory limit, which it includes").into()),
             };
@@ -194,7 +196,8 @@ pub fn v2(resources: &LinuxResources) -> Result<Vec<Setting>> {
         if let Some(idle) = cpu.idle() {
             list.push(setting("cpu", "cpu.idle", idle, "CPU idle"));
         }
-        if cpu.realtime_period().is_some_and(|value| value != 0) || cpu.realtime_runtime().is_some_and(|value| value != 0)
+        if cpu.realtime_period().is_some_and(|value| value != 0)
+            || cpu.realtime_runtime().is_some_and(|value| value != 0)
         {
             return Err(Fault::unsupported("real-time limits: cgroups of version 2 have no such setting").into());
         }
@@ -316,9 +319,9 @@ mod tests {
     fn only_limits_that_were_asked_for_need_a_cgroup() {
         assert!(limits(&resources(json!({"pids": {"limit": 2048}, "devices": [{"allow": false}]}))).is_empty());
         assert_eq!(limits(&resources(json!({"pids": {"limit": 100}}))), ["the pids limit"]);
-        assert_eq!(limits(&resources(json!({"memory": {"limit": 1}, "cpu": {"quota": 1}}))), [
-            "the memory limit",
-            "the CPU limit"
-        ]);
+        assert_eq!(
+            limits(&resources(json!({"memory": {"limit": 1}, "cpu": {"quota": 1}}))),
+            ["the memory limit", "the CPU limit"]
+        );
     }
 }

@@ -177,7 +177,10 @@ impl CgroupDriver for V1 {
             match self.write(setting) {
                 // Above the present limit of memory and swap together: that one must be raised first.
                 Err(_) if raised => {
-                    settings.iter().filter(|other| other.file.contains("memsw")).try_for_each(|other| self.write(other))?;
+                    settings
+                        .iter()
+                        .filter(|other| other.file.contains("memsw"))
+                        .try_for_each(|other| self.write(other))?;
                     self.write(setting)?;
                 }
                 result => result?,

@@ -61,7 +61,10 @@ impl V2 {
                 if setting.file.contains(".bfq.") && fs::write(self.dir.join(without), &setting.value).is_ok() {
                     return Ok(());
                 }
-                let why = format!("the {} controller was not delegated to us, or has no {}", setting.controller, setting.file);
+                let why = format!(
+                    "the {} controller was not delegated to us, or has no {}",
+                    setting.controller, setting.file
+                );
                 Err(Fault::unsupported(format!("{} can't be set: {why}", setting.name)).into())
             }
             Err(error) => {

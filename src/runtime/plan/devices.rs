@@ -128,9 +128,8 @@ fn host_device(wanted: &Wanted) -> Result<OwnedFd> {
         let name = uevent.lines().find_map(|line| line.strip_prefix("DEVNAME="));
         found = name.and_then(|name| open_host(&Path::new("/dev").join(name), "device").ok()).filter(matches);
     }
-    let found = found.ok_or_else(|| {
-        Fault::not_found(format!("device {}: the host has no such device", wanted.path.display()))
-    })?;
+    let found = found
+        .ok_or_else(|| Fault::not_found(format!("device {}: the host has no such device", wanted.path.display())))?;
     let tree = mount::clone_tree(found.as_fd(), c"", false)
         .with_context(|| format!("binding device {}", wanted.path.display()))?;
     super::rootfs::private(tree.as_fd())?;

@@ -24,8 +24,7 @@ impl Builder<'_> {
             self.tmpfs_dev(&mut places)?;
         }
         for mount in mounts {
-            self.mount(mount, &mut places)
-                .with_context(|| format!("mount {}", mount.destination().display()))?;
+            self.mount(mount, &mut places).with_context(|| format!("mount {}", mount.destination().display()))?;
         }
         Ok(places)
     }
@@ -39,12 +38,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn file_system(
-        &mut self,
-        kind: &str,
-        options: Vec<(CString, Option<CString>)>,
-        attributes: u64,
-    ) -> Result<usize> {
+    fn file_system(&mut self, kind: &str, options: Vec<(CString, Option<CString>)>, attributes: u64) -> Result<usize> {
         let slot = self.slot();
         self.push(Step::FileSystem { file_system: FileSystem { kind: text(kind)?, options, attributes }, slot });
         Ok(slot)

@@ -113,7 +113,8 @@ pub fn of_process(
     let capabilities = process.capabilities().as_ref();
     let set = |list: Option<&Option<Capabilities>>| set(list.and_then(Option::as_ref));
     let bounding = set(capabilities.map(|sets| sets.bounding()));
-    let mut effective = set(capabilities.map(|sets| sets.effective())).or(set(capabilities.map(|sets| sets.permitted())));
+    let mut effective =
+        set(capabilities.map(|sets| sets.effective())).or(set(capabilities.map(|sets| sets.permitted())));
     if user.uid() != 0 {
         effective = Set::default();
     }

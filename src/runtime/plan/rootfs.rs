@@ -32,8 +32,8 @@ impl Builder<'_> {
             }
             RootSource::Directory(path) => {
                 let dir = open_host(path, "root directory")?;
-                let tree = mount::clone_tree(dir.as_fd(), c"", true)
-                    .with_context(|| format!("binding {}", path.display()))?;
+                let tree =
+                    mount::clone_tree(dir.as_fd(), c"", true).with_context(|| format!("binding {}", path.display()))?;
                 private(tree.as_fd())?;
                 Ok(Source::Given(tree))
             }
@@ -103,7 +103,9 @@ pub fn by_descriptor(overlay: &Overlay) -> Result<Option<OwnedFd>> {
         Ok(mount) => Ok(Some(mount)),
         Err(error) => match (error.raw_os_error(), context.message()) {
             (Some(libc::EINVAL | libc::ENOENT | libc::EOPNOTSUPP), _) if !takes_descriptors() => Ok(None),
-            (_, Some(message)) => Err(Fault::new(Kind::Internal, format!("mounting the root overlay: {message}")).into()),
+            (_, Some(message)) => {
+                Err(Fault::new(Kind::Internal, format!("mounting the root overlay: {message}")).into())
+            }
             (_, None) => Err(error).context("mounting the root overlay"),
         },
     }
@@ -152,7 +154,8 @@ mod tests {
 
     #[test]
     fn kernel_releases_are_understood() {
-        for (release, version) in [("6.1.0-18-amd64", (6, 1)), ("6.18.44-fc", (6, 18)), ("5.14", (5, 14)), ("", (0, 0))] {
+        for (release, version) in [("6.1.0-18-amd64", (6, 1)), ("6.18.44-fc", (6, 18)), ("5.14", (5, 14)), ("", (0, 0))]
+        {
             assert_eq!(kernel_version(release), version, "{release}");
         }
     }

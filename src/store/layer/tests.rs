@@ -19,12 +19,8 @@ pub(super) struct Fixture {
 impl Fixture {
     pub(super) fn new(driver: Driver) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let roots = Roots {
-            root: dir.path().join("root"),
-            run: dir.path().join("run"),
-            driver: Some(driver),
-            rootless: false,
-        };
+        let roots =
+            Roots { root: dir.path().join("root"), run: dir.path().join("run"), driver: Some(driver), rootless: false };
         let store = Store::open(&roots).unwrap();
         Fixture { dir, store }
     }
@@ -87,9 +83,15 @@ fn the_exact_tar_is_given_back() {
     let big = "0123456789abcdef".repeat(50_000);
     let cases: Vec<(&str, Tar)> = vec![
         ("hard links", Tar::default().file("a", "one").hard_link("b", "a").hard_link("c/d", "./b").end()),
-        ("PAX", Tar::default().pax(&[("path", &long), ("mtime", "1.5"), ("SCHILY.xattr.user.a", "b")]).file("x", "y").end()),
+        (
+            "PAX",
+            Tar::default().pax(&[("path", &long), ("mtime", "1.5"), ("SCHILY.xattr.user.a", "b")]).file("x", "y").end(),
+        ),
         ("unsorted", Tar::default().file("z/y/x", "1").file("a", "2").dir("z", 0o700).file("z/y/w", "3").end()),
-        ("duplicates", Tar::default().file("a", "first").file("a", "second").file("b/c", "x").symlink("b", "/etc").end()),
+        (
+            "duplicates",
+            Tar::default().file("a", "first").file("a", "second").file("b/c", "x").symlink("b", "/etc").end(),
+        ),
         ("a linked name replaced", Tar::default().file("a", "first").hard_link("b", "a").file("a", "second").end()),
         ("a tree replaced", Tar::default().file("d/e/f", "one").file("d/e/g", "two").file("d", "file now").end()),
         ("through a link", Tar::default().dir("usr/lib", 0o755).symlink("lib", "usr/lib").file("lib/so", "elf").end()),
@@ -359,14 +361,28 @@ fn no_pair_of_entries_reaches_outside() {
     };
     let absolute = canary.join("x").to_str().unwrap().to_string();
     let names = [
-        "a", "a/x", "a/b/x", "/a", "./a", "a/../a", "../canary/x", "../../canary/x", &absolute, "a/../../canary/x", ".",
-        "a/.wh.x", ".wh.a", "a/.wh..wh..opq",
+        "a",
+        "a/x",
+        "a/b/x",
+        "/a",
+        "./a",
+        "a/../a",
+        "../canary/x",
+        "../../canary/x",
+        &absolute,
+        "a/../../canary/x",
+        ".",
+        "a/.wh.x",
+        ".wh.a",
+        "a/.wh..wh..opq",
     ];
     let links = [canary.to_str().unwrap(), "../../canary", "a", "/", &absolute];
     let mut entries = Vec::new();
     for name in names {
         for kind in [b'0', b'5', b'6', b'3'] {
-            entries.push(Tar::default().add(&Spec { path: name, kind, content: b"", device: (1, 3), ..Spec::default() }).0);
+            entries.push(
+                Tar::default().add(&Spec { path: name, kind, content: b"", device: (1, 3), ..Spec::default() }).0,
+            );
         }
         entries.push(Tar::default().file(name, "content").0);
         for link in links {
@@ -389,7 +405,8 @@ fn no_pair_of_entries_reaches_outside() {
             for name in ["diff", "kept"] {
                 fs::create_dir(layer.join(name)).unwrap();
             }
-            let open = |name: &str| open(&layer.join(name), OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty()).unwrap();
+            let open =
+                |name: &str| open(&layer.join(name), OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty()).unwrap();
             let stream = headers::Writer::new(fs::File::create(layer.join("headers")).unwrap()).unwrap();
             let tar = [first.as_slice(), second, &[0; 1024]].concat();
             let mut reader = tarball::Reader::new(tar.as_slice());
