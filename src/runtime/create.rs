@@ -52,7 +52,8 @@ pub struct Running {
 /// Makes a container up to the point where [`Created::start`] lets it run its own program.
 /// Faults: `Invalid`, `Unsupported` (a limit or option this host can't give), `Denied` …
 pub fn create(request: Create) -> Result<Created> {
-    let plan = plan::of_bundle(request.bundle, request.stdio, request.preserved, true, &Facts::read()?);
+    let facts = prepared()?;
+    let plan = plan::of_bundle(request.bundle, request.stdio, request.preserved, true, &facts);
     let (running, steps, outside) = carry_out(plan.map_err(|error| undo(request.bundle, error))?)?;
     Ok(Created { running: Some(running), steps, outside })
 }
@@ -60,9 +61,21 @@ pub fn create(request: Create) -> Result<Created> {
 /// [`create`] and [`Created::start`] in one, without the wait in between: the fast way.
 /// Faults as of both; `CommandNotFound` (127) and `NotExecutable` (126) for the command.
 pub fn run(request: Create) -> Result<Running> {
-    let plan = plan::of_bundle(request.bundle, request.stdio, request.preserved, false, &Facts::read()?);
+    let facts = prepared()?;
+    let plan = plan::of_bundle(request.bundle, request.stdio, request.preserved, false, &facts);
     let (running, ..) = carry_out(plan.map_err(|error| undo(request.bundle, error))?)?;
     Ok(running)
+}
+
+/// This process, ready to make mounts, and what decides how.
+fn prepared() -> Result<Facts> {
+    let facts = Facts::read()?;
+    if !facts.initial_user_namespace {
+        // Root of a user namespace may mount only where the mount namespace is that user namespace's, too; ours is
+        // still the host's.
+        crate::sys::namespace::unshare(libc::CLONE_NEWNS).context("making a mount namespace to prepare mounts in")?;
+    }
+    Ok(facts)
 }
 
 /// A plan that failed may have made a cgroup already.

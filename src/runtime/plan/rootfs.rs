@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// Redirects, metacopy and the index would let one layer lead into another; all are off whatever the host's defaults.
 const OPTIONS: [(&std::ffi::CStr, &std::ffi::CStr); 3] =
-    [(c"redirect_dir", c"off"), (c"metacopy", c"off"), (c"index", c"off")];
+    [(c"redirect_dir", c"nofollow"), (c"metacopy", c"off"), (c"index", c"off")];
 
 /// One overlay to be.
 pub struct Overlay<'a> {
