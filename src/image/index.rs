@@ -28,6 +28,8 @@ pub struct Arrival {
     pub repo_digests: Vec<String>,
     /// Further blobs to keep.
     pub blobs: Vec<Digest>,
+    /// It came without a manifest, and this one was made up: what the store has already is better.
+    pub made_up: bool,
 }
 
 /// What a config says, checked as far as we rely on it.
@@ -52,7 +54,9 @@ pub fn keep(store: &Store, arrivals: &[Arrival]) -> Result<Vec<ImageRecord>> {
     }
     let mut images = store.lock_images()?;
     for (arrival, record) in arrivals.iter().zip(&records) {
-        images.put(record.clone());
+        if !arrival.made_up || images.get(&record.id).is_none() {
+            images.put(record.clone());
+        }
         for name in &arrival.names {
             images.tag(name, &record.id);
         }

@@ -121,6 +121,7 @@ fn pull_from(
         repo_digests: digests.iter().map(|digest| format!("{}@{digest}", name.repository())).collect(),
         names: vec![name],
         blobs,
+        made_up: false,
     };
     let mut records = index::keep(store, &[arrival])?;
     let record = records.pop().context("the index lost an image")?;

@@ -19,8 +19,8 @@ pub fn history(engine: &Engine, name: &str) -> Result<Vec<Step>> {
         }
     }
     let images = engine.store.images()?;
-    let by_layers: HashMap<&[Digest], &Digest> =
-        images.iter().map(|image| (image.diff_ids.as_slice(), &image.id)).collect();
+    let others = images.iter().filter(|image| image.id != record.id);
+    let by_layers: HashMap<&[Digest], &Digest> = others.map(|image| (image.diff_ids.as_slice(), &image.id)).collect();
     let size = |layer: &Digest| sizes.get(layer).copied().unwrap_or(0);
     Ok(steps(&record.id, &config, size, |layers| by_layers.get(layers).map(|id| (*id).clone())))
 }

@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::fault::{Fault, Kind};
 use crate::image::index;
 use crate::model::image::ImageConfig;
+use crate::model::manifest::OCI_MANIFEST;
 use crate::model::reference::Reference;
 use crate::store::{Driver, ImageRecord};
 use anyhow::Result;
@@ -52,10 +53,10 @@ fn render(engine: &Engine, image: &Listed, config: &Value, manifest: &Value) -> 
         })
         .collect();
     let history = config["history"].as_array().cloned().unwrap_or_default();
-    // podman: the newest step that says something.
-    let comment = match text(config, "comment") {
-        comment if comment.is_empty() => history.first().map(|step| text(step, "comment")).unwrap_or_default(),
-        comment => comment,
+    // As podman has it: OCI's configs have no comment, so the first step's stands in.
+    let comment = match record.media_type == OCI_MANIFEST {
+        true => history.first().map(|step| text(step, "comment")).unwrap_or_default(),
+        false => text(config, "comment"),
     };
     let id = if docker { record.id.to_string() } else { record.id.hex().to_string() };
     let container_config = execution(&config["config"], docker);

@@ -7,6 +7,7 @@ use crate::fault::{Fault, Kind};
 use crate::image::format::save::{Saving, plan};
 use crate::image::index;
 use crate::model::reference::Reference;
+use crate::store::{ImageRecord, Images};
 use anyhow::{Context as _, Result};
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -50,30 +51,17 @@ pub fn save(engine: &Engine, names: &[String], options: &SaveOptions, stream: &m
 /// The images that `names` mean, each once, in the order they were named.
 fn choose(engine: &Engine, names: &[String]) -> Result<Vec<Saving>> {
     let index = engine.store.images()?;
-    let mut chosen: Vec<(crate::store::ImageRecord, Vec<Reference>)> = Vec::new();
+    let mut chosen: Vec<(ImageRecord, Vec<Reference>)> = Vec::new();
     for name in names {
+        let all_tags = all_tags(engine.config.program, name, &index);
+        if !all_tags.is_empty() {
+            for (name, record) in all_tags {
+                add(&mut chosen, record, Some(name));
+            }
+            continue;
+        }
         let local = find::get(engine, name)?;
-        let mut given: Vec<Reference> = local.name.into_iter().collect();
-        // docker: a repository alone means all its tags.
-        if let (Program::Docker, [reference]) = (engine.config.program, given.as_slice()) {
-            let alone = name.parse::<Reference>().is_ok_and(|typed| typed.tag.is_none() && typed.digest.is_none());
-            if alone {
-                let repository = reference.repository();
-                given = index
-                    .names()
-                    .map(|(name, _)| name.clone())
-                    .filter(|name| name.repository() == repository)
-                    .collect();
-            }
-        }
-        if given.is_empty() {
-            add(&mut chosen, local.record.clone(), None);
-        }
-        for name in given {
-            if let Some(record) = index.by_name(&name) {
-                add(&mut chosen, record.clone(), Some(name));
-            }
-        }
+        add(&mut chosen, local.record, local.name);
     }
     chosen
         .into_iter()
@@ -89,11 +77,17 @@ fn choose(engine: &Engine, names: &[String]) -> Result<Vec<Saving>> {
         .collect()
 }
 
-fn add(
-    chosen: &mut Vec<(crate::store::ImageRecord, Vec<Reference>)>,
-    record: crate::store::ImageRecord,
-    name: Option<Reference>,
-) {
+/// docker: a repository without a tag means all its tags.
+fn all_tags(program: Program, name: &str, index: &Images) -> Vec<(Reference, ImageRecord)> {
+    let repository = match (program, name.parse::<Reference>()) {
+        (Program::Docker, Ok(typed)) if typed.tag.is_none() && typed.digest.is_none() => typed.repository(),
+        _ => return Vec::new(),
+    };
+    let tags = index.names().filter(|(name, _)| name.repository() == repository);
+    tags.filter_map(|(name, id)| Some((name.clone(), index.get(id)?.clone()))).collect()
+}
+
+fn add(chosen: &mut Vec<(ImageRecord, Vec<Reference>)>, record: ImageRecord, name: Option<Reference>) {
     let at = match chosen.iter().position(|(known, _)| known.id == record.id) {
         Some(at) => at,
         None => {

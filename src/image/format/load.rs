@@ -45,6 +45,18 @@ struct Wanted {
 
 /// Loads every image of `source`; of multi-platform images the one for `platform`.
 pub fn load(store: &Store, source: &mut Source, platform: &Platform) -> Result<Vec<Loaded>> {
+    let result = load_held(store, source, platform);
+    if result.is_err() {
+        // Layers that were whole before something else was wrong; the first cause is the one that matters.
+        *source = Source::spent();
+        if let Err(error) = store.sweep() {
+            log::warn!("removing the layers of a refused archive: {error:#}");
+        }
+    }
+    result
+}
+
+fn load_held(store: &Store, source: &mut Source, platform: &Platform) -> Result<Vec<Loaded>> {
     let _hold = store.hold()?;
     source.arrive(store)?;
     let wanted = describe(source, platform)?;
@@ -54,6 +66,7 @@ pub fn load(store: &Store, source: &mut Source, platform: &Platform) -> Result<V
     }
     let mut arrivals = Vec::with_capacity(wanted.len());
     for image in wanted {
+        let made_up = image.manifest.is_none();
         let (media_type, manifest) = match image.manifest {
             Some(manifest) => manifest,
             None => {
@@ -66,7 +79,15 @@ pub fn load(store: &Store, source: &mut Source, platform: &Platform) -> Result<V
             }
         };
         let Wanted { config, names, .. } = image;
-        arrivals.push(Arrival { config, manifest, media_type, names, repo_digests: Vec::new(), blobs: Vec::new() });
+        arrivals.push(Arrival {
+            config,
+            manifest,
+            media_type,
+            names,
+            repo_digests: Vec::new(),
+            blobs: Vec::new(),
+            made_up,
+        });
     }
     let records = index::keep(store, &arrivals)?;
     Ok(records
@@ -216,7 +237,7 @@ fn unpack(store: &Store, source: &mut Source, wanted: &[Wanted]) -> Result<Vec<S
     let mut missing: BTreeMap<&Digest, &Part> = BTreeMap::new();
     for image in wanted {
         for (diff_id, part) in image.diff_ids.iter().zip(&image.parts) {
-            if source.verify_arrived(part, diff_id)? || missing.contains_key(diff_id) {
+            if source.verify(part, diff_id)? || missing.contains_key(diff_id) {
                 continue;
             }
             if store.layer(diff_id)?.is_none() {

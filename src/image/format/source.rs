@@ -98,10 +98,15 @@ impl Source {
         Ok(Source::Archive { file: Arc::new(file), entries })
     }
 
+    /// One with nothing in it.
+    pub(super) fn spent() -> Source {
+        Source::Arrived(Arrived::default())
+    }
+
     /// Lets a stream go by: documents are kept, layers unpacked. Nothing to do for the others.
     pub(super) fn arrive(&mut self, store: &Store) -> Result<()> {
         if let Source::Stream(_) = self {
-            let stream = std::mem::replace(self, Source::Arrived(Arrived::default()));
+            let stream = std::mem::replace(self, Source::spent());
             if let Source::Stream(stream) = stream {
                 *self = Source::Arrived(Arrived::receive(store, stream)?);
             }
@@ -164,15 +169,29 @@ impl Source {
         }
     }
 
-    /// Whether this layer has gone by; an error when it was another one than the config says.
-    pub(super) fn verify_arrived(&self, part: &Part, diff_id: &Digest) -> Result<bool> {
-        let Source::Arrived(arrived) = self else { return Ok(false) };
-        let Some(layer) = arrived.find(&part.path, &arrived.layers) else { return Ok(false) };
+    /// Whether this layer has gone by already; an error when it is not in the source at all, or another one than the
+    /// config says.
+    pub(super) fn verify(&self, part: &Part, diff_id: &Digest) -> Result<bool> {
+        let path = part.path.as_str();
+        let missing = || Err(Fault::invalid(format!("reading the archive: layer {path} is missing")).into());
+        let arrived = match self {
+            Source::Archive { entries, .. } => match follow(path, |path| entries.get(path)) {
+                Some(_) => return Ok(false),
+                None => return missing(),
+            },
+            Source::Directory(directory) => match open_beneath(directory, path)? {
+                Some(_) => return Ok(false),
+                None => return missing(),
+            },
+            Source::Stream(_) => return missing(),
+            Source::Arrived(arrived) => arrived,
+        };
+        let Some(layer) = arrived.find(path, &arrived.layers) else { return missing() };
         let blob_fits = part.blob.as_ref().is_none_or(|blob| blob.digest == layer.digest && blob.size == layer.size);
-        if layer.diff_id != *diff_id || !blob_fits {
-            return Err(Fault::invalid(format!("layer {}: does not match its digest", part.path)).into());
+        match layer.diff_id == *diff_id && blob_fits {
+            true => Ok(true),
+            false => Err(Fault::invalid(format!("layer {path}: does not match its digest")).into()),
         }
-        Ok(true)
     }
 
     /// The unpacked layers that these images need; the others go.
