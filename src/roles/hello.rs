@@ -95,7 +95,7 @@ fn limits(limits: &str, read: &dyn Fn(&str) -> String) -> String {
         // v1 says "unlimited" with the largest number of whole pages.
         Some(Ok(bytes)) if bytes < 1 << 60 => format!("{} MiB of memory", bytes >> 20),
         Some(_) => "memory not limited".into(),
-        None => "no cgroup to be seen".into(),
+        None => "no memory limit to be seen".into(),
     };
     let pids = match first(["/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"]) {
         Some(pids) if pids != "max" => format!(", {pids} processes"),
@@ -153,7 +153,7 @@ mod tests {
             _ => String::new(),
         };
         assert_eq!(limits(files, &v1), "64 MiB of memory, 2048 processes, 1024 open files");
-        assert_eq!(limits(files, &|_: &str| String::new()), "no cgroup to be seen, 1024 open files");
+        assert_eq!(limits(files, &|_: &str| String::new()), "no memory limit to be seen, 1024 open files");
         let dev = "Inter-|\n face |\n    lo: 0\n";
         assert_eq!(network(dev, ""), "loopback only");
         let dev = format!("{dev}  eth0: 0\n");
