@@ -14,6 +14,7 @@ pub const PLACES: &[&str] = &[
     "store.layer.staged",
     "store.layer.synced",
     "store.record.rename",
+    "store.vfs.copied",
 ];
 
 /// What a place does now: nothing, or die, or fail with `EIO`.

@@ -126,7 +126,7 @@ impl Store {
     /// makes the copy, unless it is there.
     pub fn root_mount(&self, layers: &[Digest], dirs: &ContainerDirs, volatile: bool) -> Result<RootMount> {
         if self.driver == Driver::Vfs {
-            return Ok(RootMount::Directory(vfs::root(self, layers, dirs)?));
+            return Ok(RootMount::Directory(vfs::root(self, layers, dirs, volatile)?));
         }
         let chain = chain::settle(self, layers)?;
         let mut lower = Vec::with_capacity(layers.len() + 1);

@@ -420,3 +420,50 @@ fn no_pair_of_entries_reaches_outside() {
     }
     assert!(unpacked > 1000, "{unpacked}");
 }
+
+#[test]
+fn a_copy_shows_what_an_overlay_would() {
+    let fixture = Fixture::new(Driver::Vfs);
+    let bottom = Tar::default()
+        .dir("etc", 0o750)
+        .file("etc/a", "1")
+        .file("etc/b", "2")
+        .dir("hidden", 0o755)
+        .file("hidden/x", "3")
+        .file("file", "was a file")
+        .dir("again", 0o755)
+        .file("again/old", "4")
+        .symlink("link", "etc")
+        .end();
+    let top = Tar::default()
+        .file("etc/.wh.a", "")
+        .file("etc/c", "5")
+        .file("hidden/.wh..wh..opq", "")
+        .file("file/now-a-directory", "6")
+        .file(".wh.again", "")
+        .dir("again", 0o711)
+        .hard_link("alias", "etc/b")
+        .file("one", "7")
+        .hard_link("two", "one")
+        .dir("link", 0o755)
+        .end();
+    let layers = [fixture.layer(&bottom), fixture.layer(&top)];
+    let RootMount::Directory(root) = mount_of(&fixture, &layers) else { panic!("not a copy") };
+    let mut names: Vec<String> = Vec::new();
+    let mut todo = vec![root.clone()];
+    while let Some(dir) = todo.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            names.push(path.strip_prefix(&root).unwrap().to_str().unwrap().to_string());
+            todo.extend(path.symlink_metadata().unwrap().is_dir().then_some(path));
+        }
+    }
+    names.sort();
+    let expected = "again alias etc etc/b etc/c file file/now-a-directory hidden link one two";
+    assert_eq!(names.join(" "), expected);
+    let mode = |path: &str| root.join(path).symlink_metadata().unwrap().mode() & 0o777;
+    assert_eq!((mode("etc"), mode("again"), mode("hidden")), (0o750, 0o711, 0o755));
+    let ino = |path: &str| root.join(path).metadata().unwrap().ino();
+    assert_eq!((ino("one"), ino("alias")), (ino("two"), ino("etc/b")));
+    assert_eq!(fs::read_to_string(root.join("alias")).unwrap(), "2");
+}
