@@ -31,9 +31,7 @@ use std::rc::Rc;
 /// How to write a layer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Options {
-    /// Overlay's marks as `user.` attributes instead of `trusted.` ones.
-    pub userxattr: bool,
-    /// Marks go into the record instead of the tree: for file systems that can't hold them.
+    /// What is gone goes into the record instead of the tree: for file systems that can't hold overlay's marks.
     pub plain_marks: bool,
     /// All owners become ours.
     pub squash: bool,
@@ -49,7 +47,7 @@ pub(super) struct Remarks {
     pub dangling: Vec<(Bytes, Bytes)>,
     /// With plain marks: what of the layers below is gone.
     pub gone: Vec<Bytes>,
-    /// With plain marks: directories that hide those below.
+    /// Directories that hide those below.
     pub opaque: Vec<Bytes>,
     /// Which contents of the header stream lie in `kept/` instead of at their path.
     pub kept: Vec<u32>,
@@ -399,15 +397,10 @@ impl Extractor {
         Ok(())
     }
 
-    /// All that the layers below have in a directory is gone.
+    /// All that the layers below have in a directory is gone. Whoever started us marks it: that takes more rights.
     fn hide_all(&mut self, path: &[u8]) -> Result<()> {
-        let dir = self.parent(path)?;
-        if self.options.plain_marks {
-            self.opaque.insert(path.to_vec());
-            return Ok(());
-        }
-        let name = if self.options.userxattr { c"user.overlay.opaque" } else { c"trusted.overlay.opaque" };
-        xattr::set(&*dir.dir, name, b"y")?;
+        self.parent(path)?;
+        self.opaque.insert(path.to_vec());
         Ok(())
     }
 

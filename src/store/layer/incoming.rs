@@ -1,15 +1,18 @@
 //! A layer's way in: unpacked beside the others, made durable together with all of its image, then named.
 
-use super::extract::Options;
+use super::extract::{Bytes, Options};
 use super::worker::{Answer, Order, Unpacked, Why};
 use super::{Driver, LayerRecord, RECORD, id_map, map_squashes};
 use crate::fault::{Fault, Kind};
 use crate::model::digest::Digest;
 use crate::store::{Hold, Store, lock, record, root, tree};
-use crate::sys::{fd, spawn};
+use crate::sys::path::{Resolve, openat2};
+use crate::sys::{fd, spawn, xattr};
 use crate::trip;
 use anyhow::{Context, Result};
-use nix::fcntl::{FcntlArg, Flock, FlockArg, fcntl};
+use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, fcntl, open};
+use nix::sys::stat::Mode;
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
@@ -52,7 +55,6 @@ impl Store {
         let map = id_map(&self.layout)?;
         let order = Order {
             options: Options {
-                userxattr: self.layout.rootless(),
                 plain_marks: self.driver == Driver::Vfs,
                 squash: map_squashes(&map),
             },
@@ -104,6 +106,9 @@ impl Store {
             map,
             remarks: unpacked.remarks,
         };
+        if self.driver == Driver::Overlay {
+            self.mark_opaque(dir, &record.remarks.opaque).context("marking opaque directories")?;
+        }
         record::write(&dir.join(RECORD), &record, record::Sync::Unsynced)?;
         let to = self.staged_dir(&record.diff_id);
         trip!("store.layer.staged");
@@ -115,6 +120,22 @@ impl Store {
             other => other.with_context(|| format!("naming {}", to.display()))?,
         }
         Ok(record)
+    }
+
+    /// Sets overlay's marks: `trusted.` attributes take rights that the unpacker does not have.
+    fn mark_opaque(&self, dir: &Path, paths: &[Bytes]) -> Result<()> {
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let root = open(&dir.join("diff"), flags, Mode::empty())?;
+        let name = if self.layout.rootless() { c"user.overlay.opaque" } else { c"trusted.overlay.opaque" };
+        for path in paths {
+            let path = [b"/", path.as_bytes()].concat();
+            let flags = libc::O_RDONLY | libc::O_DIRECTORY;
+            xattr::set(openat2(root.as_fd(), &CString::new(path)?, flags, 0, Resolve::InRoot)?, name, b"y")?;
+        }
+        Ok(())
     }
 
     /// Makes layers durable, all with one sync, and gives them their names.

@@ -26,7 +26,7 @@ impl Fixture {
     }
 
     fn options(&self) -> Options {
-        Options { userxattr: false, plain_marks: self.store.driver() == Driver::Vfs, squash: !is_root() }
+        Options { plain_marks: self.store.driver() == Driver::Vfs, squash: !is_root() }
     }
 
     /// Unpacks as the worker does, but in this process.
@@ -393,7 +393,7 @@ fn no_pair_of_entries_reaches_outside() {
     let layer = dir.path().join("layer");
     fs::create_dir(&layer).unwrap();
     let before = snapshot();
-    let options = Options { userxattr: true, plain_marks: false, squash: !is_root() };
+    let options = Options { plain_marks: false, squash: !is_root() };
     let mut unpacked = 0;
     let wanted = std::env::var("TEST_ALL_PAIRS").is_ok();
     for (one, first) in entries.iter().enumerate() {
