@@ -11,6 +11,7 @@ pub use mounts::clean;
 pub use namespaces::flag;
 pub use paths::sysctl_path;
 pub use process::{Request, of_process};
+pub use rootfs::kernel_version;
 
 use super::cgroup::{self, CgroupDriver};
 use super::facts::Facts;

@@ -1,0 +1,136 @@
+//! Seccomp profiles → BPF, made once and kept.
+
+mod compile;
+mod default;
+mod profile;
+mod rules;
+mod table;
+
+use super::Seccomp;
+use crate::sys::capability::Set;
+use crate::sys::seccomp::Instruction;
+use anyhow::{Context, Result};
+use oci_spec::runtime::LinuxSeccomp;
+use rules::Rules;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::Path;
+
+/// A compiled filter.
+#[derive(Debug)]
+pub struct Filter {
+    /// The program.
+    pub instructions: Vec<Instruction>,
+    /// `SECCOMP_FILTER_FLAG_…`
+    pub flags: u64,
+}
+
+/// Checks a profile's JSON text (docker's form or OCI's) without loading it.
+pub fn check(json: &str) -> Result<()> {
+    let rules = profile::parse(json, Set::default(), kernel())?;
+    compile::compile(&rules)?;
+    Ok(())
+}
+
+/// The filter for a process with these capabilities; `None`: none. What was compiled once is found in `cache_dir`.
+pub fn filter(
+    wanted: &Seccomp,
+    spec: Option<&LinuxSeccomp>,
+    capabilities: Set,
+    cache_dir: &Path,
+) -> Result<Option<Filter>> {
+    let text = match (wanted, spec) {
+        (Seccomp::Unconfined, _) | (Seccomp::Spec, None) => return Ok(None),
+        (Seccomp::Default, _) => None,
+        (Seccomp::Json(text), _) => Some(text.clone()),
+        (Seccomp::Spec, Some(spec)) => Some(serde_json::to_string(spec).context("writing the seccomp profile")?),
+    };
+    let key = key(text.as_deref(), capabilities);
+    let path = cache_dir.join(format!("seccomp-{key}"));
+    if let Some(filter) = fs::read(&path).ok().and_then(|bytes| from_bytes(&bytes)) {
+        return Ok(Some(filter));
+    }
+    let rules: Rules = match &text {
+        None => default::rules(capabilities),
+        Some(text) => profile::parse(text, capabilities, kernel())?,
+    };
+    let filter = Filter { instructions: compile::compile(&rules)?, flags: rules.flags };
+    if let Err(error) = keep(&path, &filter) {
+        log::debug!("keeping a seccomp filter in {}: {error}", path.display());
+    }
+    Ok(Some(filter))
+}
+
+fn kernel() -> (u32, u32) {
+    let release = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
+    super::plan::kernel_version(&release.unwrap_or_default())
+}
+
+/// Names a filter by all that it depends on: the profile, the capabilities, and this program's own profile and tables.
+fn key(text: Option<&str>, capabilities: Set) -> String {
+    let mut hash = Sha256::new();
+    let tables = (table::X86_64.len() + table::I386.len() + table::X32.len()) as u64;
+    hash.update(env!("CARGO_PKG_VERSION"));
+    for number in [u64::from(default::VERSION), tables, capabilities.0] {
+        hash.update(number.to_le_bytes());
+    }
+    hash.update(text.unwrap_or("default"));
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The kept form: flags, then the kernel's own form of the instructions.
+fn to_bytes(filter: &Filter) -> Vec<u8> {
+    let mut bytes = filter.flags.to_le_bytes().to_vec();
+    for one in &filter.instructions {
+        bytes.extend(one.code.to_le_bytes());
+        bytes.extend([one.jt, one.jf]);
+        bytes.extend(one.k.to_le_bytes());
+    }
+    bytes
+}
+
+fn from_bytes(bytes: &[u8]) -> Option<Filter> {
+    let (flags, program) = bytes.split_first_chunk::<8>()?;
+    if program.is_empty() || program.len() % 8 != 0 {
+        return None;
+    }
+    let instructions = program.chunks_exact(8).map(|one| Instruction {
+        code: u16::from_le_bytes([one[0], one[1]]),
+        jt: one[2],
+        jf: one[3],
+        k: u32::from_le_bytes([one[4], one[5], one[6], one[7]]),
+    });
+    Some(Filter { instructions: instructions.collect(), flags: u64::from_le_bytes(*flags) })
+}
+
+/// Whole or not at all: two containers may start at once, and one may be killed.
+fn keep(path: &Path, filter: &Filter) -> std::io::Result<()> {
+    let temporary = path.with_extension(std::process::id().to_string());
+    fs::write(&temporary, to_bytes(filter))?;
+    fs::rename(&temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_kept_and_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = filter(&Seccomp::Default, None, Set(1), dir.path()).unwrap().unwrap();
+        let kept: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(kept.len(), 1);
+        let again = filter(&Seccomp::Default, None, Set(1), dir.path()).unwrap().unwrap();
+        assert_eq!((first.instructions, first.flags), (again.instructions, again.flags));
+        // Half a file is as good as none.
+        fs::write(&kept[0], b"1234567").unwrap();
+        assert!(filter(&Seccomp::Default, None, Set(1), dir.path()).unwrap().is_some());
+        assert!(filter(&Seccomp::Unconfined, None, Set(1), dir.path()).unwrap().is_none());
+    }
+
+    #[test]
+    fn other_capabilities_have_another_filter() {
+        assert_ne!(key(None, Set(1)), key(None, Set(2)));
+        assert_ne!(key(None, Set(1)), key(Some("{}"), Set(1)));
+    }
+}
