@@ -71,6 +71,9 @@ fn prepare(mut inherited: Inherited, report: &OwnedFd) -> Result<Option<Monitor>
         }
         source => {
             let streams = stdio::make(&config, run_dir.as_ref(), size)?;
+            if config.log.passthrough {
+                stdio::let_go()?;
+            }
             let running = match source {
                 Source::Container(bundle) => {
                     let created = runtime::create(Create { bundle, stdio: streams.stdio, preserved })?;

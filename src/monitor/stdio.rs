@@ -49,8 +49,9 @@ pub(super) fn make(config: &MonitorConfig, run_dir: Option<&OwnedFd>, size: Opti
         (open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).context("opening /dev/null")?, None)
     };
     if config.log.passthrough {
-        // Our own standard streams are the spawner's, which it chose to hand to the container.
-        let ours = |number| fd::take_inherited(number).context("taking a standard stream");
+        // Our own standard streams are the spawner's, which it chose to hand to the container. Copies: the numbers 0
+        // to 2 must not be free while anything else is opened.
+        let ours = |number| fd::duplicate(number).context("copying a standard stream");
         let stdin = if config.interactive { ours(0)? } else { stdin };
         return Ok(Streams {
             stdio: Stdio::Descriptors { stdin, stdout: ours(1)?, stderr: ours(2)? },
@@ -70,6 +71,15 @@ pub(super) fn make(config: &MonitorConfig, run_dir: Option<&OwnedFd>, size: Opti
         ],
         input,
     })
+}
+
+/// Lets go of the spawner's standard streams, of which the container has copies.
+pub(super) fn let_go() -> Result<()> {
+    let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).context("opening /dev/null")?;
+    nix::unistd::dup2_stdin(&null)?;
+    nix::unistd::dup2_stdout(&null)?;
+    nix::unistd::dup2_stderr(&null)?;
+    Ok(())
 }
 
 /// The outputs of a container that runs already, from its FIFOs; none when it has a terminal.

@@ -39,7 +39,7 @@ fn plan(request: Exec) -> Result<Plan> {
     }
     let facts = Facts::read()?;
     let first_private = 3 + preserved.len() as i32;
-    let mut steps = vec![Step::Undumpable, Step::Session];
+    let mut steps = vec![Step::Undumpable];
     if let Some(place) = &join.cgroup {
         for entrance in cgroup::open(place)?.entrances()? {
             let (tasks, name) = entrance.tasks()?;
@@ -58,6 +58,8 @@ fn plan(request: Exec) -> Result<Plan> {
     if own_pids {
         steps.push(Step::Fork { cgroup: None, kinds: 0 });
     }
+    // After the fork: the child of a session's leader leads none, and could take no terminal.
+    steps.push(Step::Session);
     steps.push(Step::JoinedRoot);
     let mut warnings = Vec::new();
     let details = Request {

@@ -23,13 +23,30 @@ impl RotatingFile {
         Ok(RotatingFile { path: path.to_path_buf(), file, size, max_size, max_files: max_files.max(1) })
     }
 
-    /// Appends whole records.
-    pub(super) fn append(&mut self, block: &[u8]) -> io::Result<()> {
-        if self.max_size > 0 && self.size > 0 && self.size + block.len() as u64 > self.max_size {
+    /// Appends whole records. Only one that is longer than a whole file may make that longer than it should be.
+    pub(super) fn append(&mut self, mut block: &[u8]) -> io::Result<()> {
+        while self.max_size > 0 && self.size + block.len() as u64 > self.max_size {
+            let room = self.max_size.saturating_sub(self.size) as usize;
+            let fitting = block[..room.min(block.len())].iter().rposition(|byte| *byte == b'\n');
+            let first = || block.iter().position(|byte| *byte == b'\n');
+            let end = match fitting {
+                Some(end) => end + 1,
+                None if self.size > 0 => 0,
+                None => first().map_or(block.len(), |end| end + 1),
+            };
+            self.write(&block[..end])?;
+            block = &block[end..];
+            if block.is_empty() {
+                return Ok(());
+            }
             self.rotate()?;
         }
-        self.file.write_all(block)?;
-        self.size += block.len() as u64;
+        self.write(block)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.size += bytes.len() as u64;
         Ok(())
     }
 
@@ -68,6 +85,16 @@ fn open(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cuts_blocks_between_records() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut file = RotatingFile::open(&path, 10, 9).unwrap();
+        file.append(b"1\n2\n3\n4\n5\n6\na very long record\n7\n").unwrap();
+        let read = |number| std::fs::read_to_string(rotated(&path, number)).unwrap();
+        assert_eq!([read(3), read(2), read(1), read(0)], ["1\n2\n3\n4\n5\n", "6\n", "a very long record\n", "7\n"]);
+    }
 
     #[test]
     fn keeps_so_many_files_of_that_size() {
