@@ -88,7 +88,7 @@ fn skopeos_archives_and_directories_load() {
             loaded => format!("Loaded image: {loaded}\n"),
         };
         sandbox.run(&format!("load -i {file}")).stdout_is(&words).ok();
-        assert_eq!(ids(&sandbox.run("images -q --no-trunc").ok()), [id.clone()], "{kind}");
+        assert_eq!(ids(&sandbox.run("images -q --no-trunc").ok()), std::slice::from_ref(&id), "{kind}");
         sandbox.run(&format!("rmi {id}")).ok();
     }
 }

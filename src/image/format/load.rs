@@ -164,10 +164,9 @@ fn checked(source: &Source, path: &str, entry: Option<&Descriptor>, limit: u64) 
     let bytes = source
         .document(path, limit)?
         .ok_or_else(|| Fault::invalid(format!("reading the archive: {path} is missing")))?;
-    if let Some(entry) = entry {
-        if entry.size != bytes.len() as u64 || Digest::of(&bytes) != entry.digest {
-            return Err(Fault::invalid(format!("reading the archive: {path} does not match its digest")).into());
-        }
+    let fits = |entry: &Descriptor| entry.size == bytes.len() as u64 && Digest::of(&bytes) == entry.digest;
+    if !entry.is_none_or(fits) {
+        return Err(Fault::invalid(format!("reading the archive: {path} does not match its digest")).into());
     }
     Ok(bytes)
 }
@@ -280,10 +279,9 @@ fn unpack_one(store: &Store, source: &Source, diff_id: &Digest, part: &Part) -> 
     let blob = part.blob.as_ref().filter(|blob| blob.digest != *diff_id);
     let writer = store.unpack(Some(diff_id))?;
     let (staged, digest, size) = pour(&mut content, writer, blob.is_some())?;
-    if let Some(blob) = &part.blob {
-        if size != blob.size || digest.is_some_and(|digest| digest != blob.digest) {
-            return Err(Fault::invalid(format!("layer {}: does not match its digest", blob.digest)).into());
-        }
+    let fits = |blob: &Descriptor| size == blob.size && digest.as_ref().is_none_or(|digest| *digest == blob.digest);
+    if !part.blob.as_ref().is_none_or(fits) {
+        return Err(Fault::invalid(format!("layer {}: does not match its digest", part.path)).into());
     }
     Ok(staged)
 }

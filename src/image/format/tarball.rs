@@ -6,7 +6,7 @@
 use crate::fault::Fault;
 use anyhow::{Context as _, Result};
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom, Write};
+use std::io::{self, Read, Seek as _, Write};
 
 /// More entries than any image archive has: 100 images of 127 layers in docker's oldest layout stay below.
 const ENTRIES: usize = 100_000;
@@ -381,7 +381,7 @@ impl Read for Stretch {
 
 /// Whether this file can be read at any place: a regular file, not a pipe.
 pub fn is_seekable(file: &mut File) -> bool {
-    file.metadata().is_ok_and(|data| data.is_file()) && file.seek(SeekFrom::Current(0)).is_ok_and(|at| at == 0)
+    file.metadata().is_ok_and(|data| data.is_file()) && file.stream_position().is_ok_and(|at| at == 0)
 }
 
 #[cfg(test)]

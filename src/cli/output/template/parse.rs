@@ -58,7 +58,7 @@ struct Parser {
 }
 
 /// How a list of nodes ended.
-enum End {
+enum Stop {
     Eof,
     End,
     /// `{{else}}`, and what follows it: nothing, `if …` or `with …`.
@@ -74,9 +74,9 @@ pub(super) fn parse(text: &str) -> Result<Template, String> {
         ranges: 0,
     };
     match parser.nodes()? {
-        (nodes, End::Eof) => Ok(Template { nodes, defined: parser.defined }),
-        (_, End::End) => Err("unexpected {{end}}".into()),
-        (_, End::Else(_)) => Err("unexpected {{else}}".into()),
+        (nodes, Stop::Eof) => Ok(Template { nodes, defined: parser.defined }),
+        (_, Stop::End) => Err("unexpected {{end}}".into()),
+        (_, Stop::Else(_)) => Err("unexpected {{else}}".into()),
     }
 }
 
@@ -115,23 +115,23 @@ impl Parser {
         if self.depth > DEPTH { Err("nested too deeply".into()) } else { Ok(()) }
     }
 
-    fn nodes(&mut self) -> Result<(Vec<Node>, End), String> {
+    fn nodes(&mut self) -> Result<(Vec<Node>, Stop), String> {
         let mut nodes = Vec::new();
         loop {
             match self.tokens.next() {
-                None => return Ok((nodes, End::Eof)),
+                None => return Ok((nodes, Stop::Eof)),
                 Some(Token::Text(text)) => nodes.push(Node::Text(text)),
                 Some(_) => match self.keyword().as_deref() {
                     Some("end") => {
                         self.close("end")?;
-                        return Ok((nodes, End::End));
+                        return Ok((nodes, Stop::End));
                     }
                     Some("else") => {
                         let next = self.keyword_of(&["if", "with"]);
                         if next.is_none() {
                             self.close("else")?;
                         }
-                        return Ok((nodes, End::Else(next)));
+                        return Ok((nodes, Stop::Else(next)));
                     }
                     Some("if") => nodes.push(self.branch("if")?),
                     Some("with") => nodes.push(self.branch("with")?),
@@ -212,9 +212,9 @@ impl Parser {
         (self.variables, self.ranges) = (variables, ranges);
         self.depth -= 1;
         match end {
-            End::End => Ok(nodes),
-            End::Eof => Err("unexpected EOF".into()),
-            End::Else(_) => Err(format!("unexpected {{{{else}}}} in {context} clause")),
+            Stop::End => Ok(nodes),
+            Stop::Eof => Err("unexpected EOF".into()),
+            Stop::Else(_) => Err(format!("unexpected {{{{else}}}} in {context} clause")),
         }
     }
 
@@ -225,13 +225,13 @@ impl Parser {
         self.close(word)?;
         let (yes, end) = self.nodes()?;
         let no = match end {
-            End::End => Vec::new(),
-            End::Eof => return Err("unexpected EOF".into()),
-            End::Else(Some(next)) => vec![self.branch(&next)?],
-            End::Else(None) => match self.nodes()? {
-                (no, End::End) => no,
-                (_, End::Eof) => return Err("unexpected EOF".into()),
-                (_, End::Else(_)) => return Err("expected end; found {{else}}".into()),
+            Stop::End => Vec::new(),
+            Stop::Eof => return Err("unexpected EOF".into()),
+            Stop::Else(Some(next)) => vec![self.branch(&next)?],
+            Stop::Else(None) => match self.nodes()? {
+                (no, Stop::End) => no,
+                (_, Stop::Eof) => return Err("unexpected EOF".into()),
+                (_, Stop::Else(_)) => return Err("expected end; found {{else}}".into()),
             },
         };
         self.variables.truncate(scope);
@@ -248,13 +248,13 @@ impl Parser {
         let (body, end) = self.nodes()?;
         self.ranges -= 1;
         let none = match end {
-            End::End => Vec::new(),
-            End::Eof => return Err("unexpected EOF".into()),
-            End::Else(Some(_)) => return Err("unexpected {{else if}} in range".into()),
-            End::Else(None) => match self.nodes()? {
-                (no, End::End) => no,
-                (_, End::Eof) => return Err("unexpected EOF".into()),
-                (_, End::Else(_)) => return Err("expected end; found {{else}}".into()),
+            Stop::End => Vec::new(),
+            Stop::Eof => return Err("unexpected EOF".into()),
+            Stop::Else(Some(_)) => return Err("unexpected {{else if}} in range".into()),
+            Stop::Else(None) => match self.nodes()? {
+                (no, Stop::End) => no,
+                (_, Stop::Eof) => return Err("unexpected EOF".into()),
+                (_, Stop::Else(_)) => return Err("expected end; found {{else}}".into()),
             },
         };
         self.variables.truncate(scope);
