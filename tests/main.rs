@@ -4,6 +4,7 @@
 
 mod architecture;
 mod container;
+mod generated;
 mod image;
 mod journey;
 mod rootless;

@@ -335,3 +335,77 @@ pub(super) fn context(error: &clap::Error, kind: ContextKind) -> String {
 pub fn refuse(flag: &str, why: &str) -> Fault {
     Fault::unsupported(format!("{flag}: not supported yet: {why}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaves(commands: &'static [Command], path: &str, found: &mut Vec<(String, &'static Command)>) {
+        for command in commands {
+            let path = format!("{path} {}", command.name);
+            match command.kind {
+                Kind::Group { commands, .. } => leaves(commands, &path, found),
+                Kind::Leaf { .. } => found.push((path, command)),
+            }
+        }
+    }
+
+    #[test]
+    fn every_definition_is_sound() {
+        let mut found = Vec::new();
+        leaves(TREE, "", &mut found);
+        assert!(found.len() > 50, "{}", found.len());
+        for (path, command) in found {
+            // clap's own checks: no letter or name twice, no wrong default.
+            command.definition().debug_assert();
+            as_pflag(globals::add_to(command.definition())).debug_assert();
+            assert!(command.definition().get_about().is_some(), "{path}: no help");
+        }
+        globals::definition(clap::Command::new("barge"), Program::Docker)
+            .disable_help_flag(true)
+            .disable_version_flag(true)
+            .debug_assert();
+    }
+
+    #[test]
+    fn words_are_taken_as_pflag_takes_them() {
+        #[derive(Debug, clap::Args)]
+        struct Args {
+            #[arg(short, long)]
+            all: bool,
+            #[arg(short, long)]
+            interactive: bool,
+            #[arg(short = 'n', long)]
+            number: Option<i64>,
+            #[arg(short, long)]
+            env: Vec<String>,
+            #[arg(trailing_var_arg = true)]
+            words: Vec<String>,
+        }
+        let parse = |line: &str| {
+            let command = as_pflag(<Args as clap::Args>::augment_args(clap::Command::new("x").disable_help_flag(true)));
+            let matches = command.no_binary_name(true).try_get_matches_from(line.split_whitespace());
+            matches.map(|matches| <Args as clap::FromArgMatches>::from_arg_matches(&matches).unwrap())
+        };
+        for (line, shown) in [
+            ("-ai", (true, true, None, "", "")),
+            ("--all=true --interactive=0", (true, false, None, "", "")),
+            ("-a=false", (false, false, None, "", "")),
+            ("--all --all=F", (false, false, None, "", "")),
+            ("-n -1", (false, false, Some(-1), "", "")),
+            ("-n5", (false, false, Some(5), "", "")),
+            ("-n=5", (false, false, Some(5), "", "")),
+            ("--number 1 --number 2", (false, false, Some(2), "", "")),
+            ("-e A=b -e --x -aeC", (true, false, None, "A=b --x C", "")),
+            ("img -a --nosuch -- x", (false, false, None, "", "img -a --nosuch -- x")),
+            ("-a -- -i", (true, false, None, "", "-i")),
+        ] {
+            let args = parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let (env, words) = (args.env.join(" "), args.words.join(" "));
+            assert_eq!((args.all, args.interactive, args.number, &*env, &*words), shown, "{line}");
+        }
+        for line in ["--nosuch", "--all=x", "-n", "-z", "--number=x"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -69,6 +69,17 @@ fn group_about(path: &str) -> &'static str {
         .unwrap_or_default()
 }
 
+/// The whole command line as clap has it: what man pages and completions are made of.
+pub fn tree() -> clap::Command {
+    globals::definition(clap::Command::new("barge"), Program::Barge)
+        .about("Manage containers and images")
+        .disable_help_subcommand(true)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommands(super::TREE.iter().map(Command::definition))
+}
+
 /// Help of one command.
 pub fn print_command(program: Program, path: &str, command: &clap::Command) -> Result<()> {
     let name = full(program, path);
@@ -94,10 +105,6 @@ pub fn print_command(program: Program, path: &str, command: &clap::Command) -> R
 
 /// `CONTAINER [CONTAINER...]`
 pub fn arguments_of(command: &clap::Command) -> String {
-    // A command whose words mean different things says so itself.
-    if let Some(usage) = command.get_after_help() {
-        return usage.to_string();
-    }
     let mut words = Vec::new();
     for arg in command.get_positionals() {
         let name = arg
@@ -106,6 +113,11 @@ pub fn arguments_of(command: &clap::Command) -> String {
             .map_or_else(|| arg.get_id().to_string().to_uppercase(), ToString::to_string);
         let many = arg.get_num_args().is_some_and(|range| range.max_values() > 1)
             || matches!(arg.get_action(), ArgAction::Append);
+        // A command whose words mean different things says so itself: `IMAGE [COMMAND [ARG...]]`.
+        if name.contains(' ') {
+            words.push(name);
+            continue;
+        }
         words.push(match (arg.is_required_set(), many) {
             (true, false) => name,
             (true, true) => format!("{name} [{name}...]"),

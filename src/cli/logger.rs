@@ -53,3 +53,8 @@ pub fn start(flags: &Flags) -> Result<()> {
     log::set_max_level(level);
     Ok(())
 }
+
+/// Logs nothing at all.
+pub fn silence() {
+    log::set_max_level(LevelFilter::Off);
+}

@@ -2,7 +2,7 @@
 
 use crate::cli::flags::{CreateFlags, Host};
 use crate::cli::output;
-use crate::cli::terminal::progress::progress;
+use crate::cli::terminal::progress::{Place, progress_in};
 use crate::engine::Engine;
 use crate::engine::container;
 use anyhow::Result;
@@ -11,7 +11,6 @@ use anyhow::Result;
 ///
 /// Prints its ID.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "IMAGE [COMMAND [ARG...]]")]
 pub struct Args {
     #[command(flatten)]
     create: CreateFlags,
@@ -22,7 +21,12 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
     args.create.streams()?;
     args.create.check_id_file()?;
     let spec = args.create.spec(&Host::new(&engine.config))?;
-    let id = container::create(engine, spec, &args.create.options(), &*progress(args.create.quiet))?;
+    let id = container::create(
+        engine,
+        spec,
+        &args.create.options()?,
+        &*progress_in(engine.config.program, args.create.quiet, Place::Error),
+    )?;
     args.create.write_id_file(&id)?;
     output::line(id)
 }

@@ -5,7 +5,7 @@ use crate::cli::flags::create::Streams;
 use crate::cli::flags::{CreateFlags, Host};
 use crate::cli::output;
 use crate::cli::terminal::attach::{self, AttachOptions};
-use crate::cli::terminal::progress::progress;
+use crate::cli::terminal::progress::{Place, progress_in};
 use crate::config::Program;
 use crate::engine::Engine;
 use crate::engine::container::{self, RunOptions, StartOptions, Started};
@@ -17,7 +17,6 @@ use std::io::IsTerminal as _;
 ///
 /// Pulls the image when it is not here, shows the container's output until it ends, and leaves with its exit code.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "IMAGE [COMMAND [ARG...]]")]
 pub struct Args {
     #[command(flatten)]
     create: CreateFlags,
@@ -58,13 +57,14 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         sig_proxy: args.sig_proxy.unwrap_or(true),
     };
     let options_of_run = RunOptions {
-        create: args.create.options(),
+        create: args.create.options()?,
         start: StartOptions {
             attach: (!args.detach).then(|| options.streams()),
             preserve_fds: spec.process.preserve_fds > 0,
         },
     };
-    let (id, started) = container::run(engine, spec, &options_of_run, &*progress(args.create.quiet))?;
+    let (id, started) =
+        container::run(engine, spec, &options_of_run, &*progress_in(host.program, args.create.quiet, Place::Error))?;
     args.create.write_id_file(&id)?;
     match started {
         Started::Running { attachment: Some(attachment), .. } => attach::follow(engine, attachment, &options),

@@ -5,6 +5,7 @@ use super::host::split;
 use super::logging::LogFlags;
 use super::namespace::NamespaceFlags;
 use super::process::ProcessFlags;
+use super::registry::RegistryFlags;
 use super::resources::ResourceFlags;
 use super::security::SecurityFlags;
 use super::storage::StorageFlags;
@@ -13,6 +14,7 @@ use crate::cli::command::refuse;
 use crate::cli::error::Usage;
 use crate::config::Program;
 use crate::engine::container::CreateOptions;
+use crate::engine::image::pull::PullOptions;
 use crate::fault::Fault;
 use crate::model::container::grammar::{key_value, parse_label_file};
 use crate::model::container::{ContainerSpec, ImageSource, PullPolicy, RestartPolicy};
@@ -35,6 +37,8 @@ pub struct CreateFlags {
     security: SecurityFlags,
     #[command(flatten)]
     log: LogFlags,
+    #[command(flatten)]
+    registry: RegistryFlags,
     #[command(flatten)]
     unbuilt: UnbuiltFlags,
     /// Annotation: KEY=VALUE
@@ -92,7 +96,7 @@ pub struct CreateFlags {
     #[arg(long, value_name = "VARIANT")]
     variant: Option<String>,
     /// Image, command, arguments
-    #[arg(trailing_var_arg = true, value_name = "IMAGE")]
+    #[arg(trailing_var_arg = true, value_name = "IMAGE [COMMAND [ARG...]]")]
     words: Vec<String>,
 }
 
@@ -269,8 +273,9 @@ impl CreateFlags {
     }
 
     /// Everything about making it that is not the container's own.
-    pub fn options(&self) -> CreateOptions {
-        CreateOptions { replace: self.replace, ..CreateOptions::default() }
+    pub fn options(&self) -> Result<CreateOptions> {
+        let pull = PullOptions { access: self.registry.access()?, ..PullOptions::default() };
+        Ok(CreateOptions { replace: self.replace, pull })
     }
 
     /// Refuses a `--cidfile` that exists; called before anything is made.

@@ -28,17 +28,13 @@ const fn except(long: &'static str, harmless: &'static [&'static str], why: &'st
 const NETWORK: &str = "bridge networks are not built; the default is a namespace with loopback only";
 const HEALTH: &str = "health checks are not built";
 const PODS: &str = "pods are not built";
-const REGISTRY: &str = "run `pull` with this option first";
 const WINDOWS: &str = "for Windows only";
 const NOT_BUILT: &str = "not built";
 
 const UNBUILT: &[Unbuilt] = &[
-    value("authfile", REGISTRY),
-    value("cert-dir", REGISTRY),
     value("chrootdirs", NOT_BUILT),
     value("cpu-count", WINDOWS),
     value("cpu-percent", WINDOWS),
-    value("creds", REGISTRY),
     value("decryption-key", "encrypted images are not built"),
     value("dns", NETWORK),
     value("dns-opt", NETWORK),
@@ -85,8 +81,6 @@ const UNBUILT: &[Unbuilt] = &[
     Unbuilt { long: "publish-all", short: Some('P'), takes_value: false, harmless: &["false"], why: NETWORK },
     value("rdt-class", NOT_BUILT),
     value("requires", NOT_BUILT),
-    value("retry", REGISTRY),
-    value("retry-delay", REGISTRY),
     switch("rmi", NOT_BUILT),
     value("runtime", "barge is its own OCI runtime"),
     except("sdnotify", &["ignore"], "only --sdnotify=ignore is built"),
@@ -95,14 +89,13 @@ const UNBUILT: &[Unbuilt] = &[
     value("shm-size-systemd", "systemd mode is not built"),
     value("storage-opt", "quotas of the root file system are not built"),
     except("systemd", &["false"], "systemd mode is not built"),
-    Unbuilt { long: "tls-verify", short: None, takes_value: false, harmless: &["true"], why: REGISTRY },
     switch("use-api-socket", "barge has no API socket yet"),
     value("volume-driver", "named volumes are not built"),
     value("volumes-from", "volumes are not built"),
 ];
 
 /// Flags that ask for what is so anyway: taken, and nothing comes of them.
-const NOTHING: [&str; 2] = ["disable-content-trust", "no-healthcheck"];
+const NOTHING: [&str; 1] = ["no-healthcheck"];
 
 /// Adds them, hidden, and refuses them.
 #[derive(Debug, Default)]

@@ -101,7 +101,7 @@ mod tests {
         let value = json!({
             "host": {
                 "arch": "amd64", "cpus": 2, "list": ["a", "b"], "none": null, "empty": {}, "nothing": [],
-                "maps": [{"id": 0, "size": 1}, {"id": 1, "size": 2}], "deep": {"x": {"y": "z"}},
+                "maps": [{"id": 0, "size": 1}, {"id": 1, "size": 2}], "deep": {"x": {"w": "z"}},
                 "text": "a: b", "version": "12", "truth": true, "word": "true", "blank": "",
             },
         });
@@ -112,7 +112,7 @@ host:
   cpus: 2
   deep:
     x:
-      y: z
+      w: z
   empty: {}
   list:
   - a
