@@ -27,6 +27,16 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+/// All of our names below ROOT: what `system reset` removes. Anything else there is somebody else's.
+#[rustfmt::skip]
+pub const OF_ROOT: &[&str] = &[
+    "version", "driver", "images.json", "images.lock", "layers.lock", "reserve", "blobs", "known", "partial", "layers",
+    "chains", "staging", "containers", "names", "trash",
+];
+
+/// All of our names below RUN. (A user's namespace is found there, too, and stays: it is in use.)
+pub const OF_RUN: &[&str] = &["containers", "cache"];
+
 /// Where a store is and how it is to be used.
 #[derive(Debug, Clone)]
 pub struct Roots {

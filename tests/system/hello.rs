@@ -9,7 +9,7 @@ fn hello(sandbox: &Sandbox, user: &str) {
         "pid 1; 1 process to be seen",
         "system calls are filtered",
         "loopback only",
-        "writable; holds dev etc hello proc",
+        "writable; holds dev etc hello proc ",
     ] {
         assert!(page.stdout.contains(part), "{part:?} is not in\n{page}");
     }

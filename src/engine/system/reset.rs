@@ -2,30 +2,10 @@
 
 use crate::engine::Engine;
 use crate::engine::container::{RemoveOptions, remove};
+use crate::store::root;
 use anyhow::{Context, Result};
 use std::io::ErrorKind;
 use std::path::Path;
-
-/// What the store makes below its root; anything else there is somebody else's and stays.
-const OF_ROOT: &[&str] = &[
-    "version",
-    "driver",
-    "images.json",
-    "images.lock",
-    "layers.lock",
-    "blobs",
-    "known",
-    "partial",
-    "layers",
-    "chains",
-    "staging",
-    "containers",
-    "names",
-    "trash",
-];
-
-/// What the store and its monitors make below the run directory. The rootless namespace's files stay: it is in use.
-const OF_RUN: &[&str] = &["containers", "cache"];
 
 /// Removes all containers (killing what runs), all images, and the store's directories. Goes on when something can't
 /// be removed; the first failure is the result.
@@ -41,7 +21,7 @@ pub fn reset(engine: &Engine) -> Result<()> {
         note(remove(engine, &container.id, &options));
     }
     let layout = engine.store.layout();
-    for (dir, names) in [(layout.run(), OF_RUN), (layout.root(), OF_ROOT)] {
+    for (dir, names) in [(layout.run(), root::OF_RUN), (layout.root(), root::OF_ROOT)] {
         for name in names {
             note(remove_tree(&dir.join(name)));
         }

@@ -51,7 +51,10 @@ pub fn compile(rules: &Rules) -> Result<Vec<Instruction>, Fault> {
     }
     program.push(plain(RETURN, KILL_PROCESS));
     if program.len() > 4096 {
-        return Err(Fault::invalid(format!("the seccomp profile needs {} instructions; 4096 is the most", program.len())));
+        return Err(Fault::invalid(format!(
+            "the seccomp profile needs {} instructions; 4096 is the most",
+            program.len()
+        )));
     }
     Ok(program)
 }
@@ -322,7 +325,9 @@ mod tests {
             let program = compile(&rules).unwrap();
             for (name, architecture, bit, table) in ARCHITECTURES {
                 for number in (0..700).chain([0xfff, 0x3fff_ffff]) {
-                    for first in [0, 1, 2, 8, 12, 17, 38, 39, 40, 45, 46, 0x20000, 0x1000_0000, 0xffff_ffff, 1 << 32 | 2] {
+                    for first in
+                        [0, 1, 2, 8, 12, 17, 38, 39, 40, 45, 46, 0x20000, 0x1000_0000, 0xffff_ffff, 1 << 32 | 2]
+                    {
                         let arguments = [first, 0, 0, 0, 0, 0];
                         assert_eq!(
                             run(&program, architecture, number | bit, arguments),
@@ -344,8 +349,23 @@ mod tests {
             run(&program, AUDIT_X86_64, number, [first, 0, 0, 0, 0, 0])
         };
         for name in [
-            "mount", "unshare", "setns", "keyctl", "add_key", "request_key", "bpf", "io_uring_setup", "userfaultfd",
-            "kexec_load", "swapon", "fsopen", "perf_event_open", "open_by_handle_at", "init_module", "reboot", "chroot",
+            "mount",
+            "unshare",
+            "setns",
+            "keyctl",
+            "add_key",
+            "request_key",
+            "bpf",
+            "io_uring_setup",
+            "userfaultfd",
+            "kexec_load",
+            "swapon",
+            "fsopen",
+            "perf_event_open",
+            "open_by_handle_at",
+            "init_module",
+            "reboot",
+            "chroot",
         ] {
             assert_eq!(native(name, 0), errno(1), "{name}");
         }

@@ -1,7 +1,7 @@
 //! Docker's default profile as data: what a container may call, given its capabilities.
 
-use crate::sys::capability::Set;
 use super::rules::{ALLOW, Argument, Compare, Rule, Rules, errno};
+use crate::sys::capability::Set;
 
 /// Raised with every change here, so that no cached filter of an older profile is used.
 pub const VERSION: u32 = 1;
@@ -112,5 +112,11 @@ pub fn rules(capabilities: Set) -> Rules {
         // Its flags lie in memory, where a filter can't look; the C library falls back to clone.
         rules.push(Rule { name: "clone3".into(), action: errno(libc::ENOSYS as u32), arguments: Vec::new() });
     }
-    Rules { default: errno(libc::EPERM as u32), i386: true, x32: true, rules, flags: libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW }
+    Rules {
+        default: errno(libc::EPERM as u32),
+        i386: true,
+        x32: true,
+        rules,
+        flags: libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+    }
 }

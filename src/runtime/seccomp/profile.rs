@@ -137,7 +137,8 @@ pub fn parse(json: &str, capabilities: Set, kernel: (u32, u32)) -> Result<Rules,
 /// Conditions on different arguments must all hold; several on the same one are alternatives (as runc has it).
 fn add(list: &mut Vec<Rule>, name: &str, action: Action, arguments: &[Argument]) {
     let name = || std::borrow::Cow::Owned(name.to_string());
-    let repeated = arguments.iter().enumerate().any(|(at, one)| arguments[..at].iter().any(|other| other.index == one.index));
+    let repeated =
+        arguments.iter().enumerate().any(|(at, one)| arguments[..at].iter().any(|other| other.index == one.index));
     if repeated {
         list.extend(arguments.iter().map(|one| Rule { name: name(), action, arguments: vec![*one] }));
     } else {

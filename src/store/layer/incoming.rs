@@ -54,10 +54,7 @@ impl Store {
         let (dir, lock) = self.staging_dir()?;
         let map = id_map(&self.layout)?;
         let order = Order {
-            options: Options {
-                plain_marks: self.driver == Driver::Vfs,
-                squash: map_squashes(&map),
-            },
+            options: Options { plain_marks: self.driver == Driver::Vfs, squash: map_squashes(&map) },
             confined: true,
         };
         let start = || -> io::Result<(File, File, spawn::Child)> {

@@ -14,7 +14,9 @@ use crate::trip;
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, copy_file_range, open, openat, readlinkat};
-use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, UtimensatFlags, fchmodat, fstatat, mkdirat, mknodat, utimensat};
+use nix::sys::stat::{
+    FchmodatFlags, FileStat, Mode, SFlag, UtimensatFlags, fchmodat, fstatat, mkdirat, mknodat, utimensat,
+};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, fchownat, linkat, symlinkat};
 use std::collections::{BTreeSet, HashMap};
@@ -42,7 +44,8 @@ pub(super) fn root(store: &Store, layers: &[Digest], dirs: &ContainerDirs, volat
     let target = open(&making, OPEN_DIR, Mode::empty())?;
     nix::sys::stat::fchmod(&target, Mode::from_bits_truncate(0o755))?;
     for diff_id in layers {
-        let missing = || Fault::not_found(format!("layer {diff_id}: it is not in the store")).hint("pull the image again");
+        let missing =
+            || Fault::not_found(format!("layer {diff_id}: it is not in the store")).hint("pull the image again");
         let layer = store.layer(diff_id)?.ok_or_else(missing)?;
         apply(&layer, &target).with_context(|| format!("copying layer {diff_id}"))?;
     }
