@@ -13,19 +13,22 @@ fn filters_pick_containers() {
     let names = |filters: &[&str]| {
         let mut line = vec!["ps", "-a", "--format", "{{.Names}}"];
         filters.iter().for_each(|filter| line.extend(["--filter", filter]));
-        sandbox.args(&line).ok().lines().join(" ")
+        let finished = sandbox.args(&line).ok();
+        let mut names = finished.lines();
+        names.sort_unstable();
+        names.join(" ")
     };
     for (filters, wanted) in [
-        (&["name=web"][..], "web-2 web-1"),
+        (&["name=web"][..], "web-1 web-2"),
         (&["name=^web-1$"], "web-1"),
-        (&["label=tier"], "web-2 web-1"),
+        (&["label=tier"], "web-1 web-2"),
         (&["label=tier=back"], "web-2"),
         (&["label=tier", "label=tier=front"], "web-1"),
         (&["status=exited"], "done"),
-        (&["status=created", "status=exited"], "done web-2 web-1"),
+        (&["status=created", "status=exited"], "done web-1 web-2"),
         (&["exited=3"], "done"),
         (&["exited=0"], ""),
-        (&["ancestor=busybox"], "done web-2 web-1"),
+        (&["ancestor=busybox"], "done web-1 web-2"),
         (&["before=web-2"], "web-1"),
         (&["since=web-2"], "done"),
     ] {
@@ -47,6 +50,7 @@ fn killed_processes_are_not_listed_as_running() {
     for pid in [monitor, process] {
         kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it lives");
     }
+    sandbox.run("wait web").code(0);
     sandbox.run("ps -q").ok().is("");
     let state = sandbox.run("inspect --format '{{.State.Status}} {{.State.ExitCode}}' web").ok();
     assert!(["exited -1", "exited 137"].contains(&state.text()), "{state}");

@@ -31,7 +31,7 @@ fn several_by_name_filter_and_file() {
     }
     sandbox.run("rm --filter label=is=a").ok().is("[ID]\n");
     sandbox.run("rm -l").ok();
-    sandbox.run("ps -a --format {{.Names}}").ok().is("c\nb\n");
+    sandbox.run("ps -a --format {{.Names}}").ok().is("b\nc\n");
     let id = sandbox.run("ps -q --no-trunc -a --filter name=b").ok();
     sandbox.file("work/cid", id.text());
     sandbox.run("rm --cidfile cid").ok();

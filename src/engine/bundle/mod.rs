@@ -61,6 +61,8 @@ pub struct Facts {
     pub has_cgroups: bool,
     /// Capabilities that we have to give, by number.
     pub capabilities: u64,
+    /// `default_capabilities` of containers.conf.
+    pub default_capabilities: Option<Vec<String>>,
     /// CPUs whose thermal_throttle directory must be hidden.
     pub thermal_cpus: Vec<u32>,
     /// The host's time zone file (for `--tz=local` and names).

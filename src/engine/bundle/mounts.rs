@@ -17,7 +17,7 @@ pub(super) fn mounts(spec: &ContainerSpec, resolved: &Resolved, facts: &Facts) -
     list.retain(|mount| !own.contains(mount.destination().to_string_lossy().as_ref()));
     if spec.security.read_only && spec.security.read_only_tmpfs.unwrap_or(facts.program != Program::Docker) {
         for target in ["/run", "/tmp", "/var/tmp"].iter().filter(|target| !own.contains(**target)) {
-            list.push(mount(target, "tmpfs", "tmpfs", &["nosuid", "nodev", "mode=1777"]));
+            list.push(mount(target, "tmpfs", "tmpfs", &["nosuid", "nodev", "mode=1777", "tmpcopyup"]));
         }
     }
     for (source, target, read_only) in facts.files.iter().filter(|(_, target, _)| !own.contains(target.as_str())) {
@@ -41,7 +41,7 @@ pub(super) fn mounts(spec: &ContainerSpec, resolved: &Resolved, facts: &Facts) -
     for wanted in &spec.mounts {
         match wanted.kind {
             MountKind::Bind => users.push(bind(wanted)),
-            MountKind::Tmpfs => users.push(tmpfs(wanted)),
+            MountKind::Tmpfs => users.push(tmpfs(wanted, facts.program != Program::Docker)),
             MountKind::Anonymous => {}
         }
     }
@@ -168,7 +168,8 @@ fn bind(wanted: &crate::model::container::Mount) -> Mount {
     mount(&clean(&wanted.target), "bind", &wanted.source, &options)
 }
 
-fn tmpfs(wanted: &crate::model::container::Mount) -> Mount {
+/// `copy_up`: as podman, it begins with what the image has there.
+fn tmpfs(wanted: &crate::model::container::Mount, copy_up: bool) -> Mount {
     let given: Vec<&str> = wanted.options.iter().map(String::as_str).collect();
     let mut options: Vec<&str> = vec![if wanted.read_only { "ro" } else { "rw" }];
     for (option, opposite) in [("nosuid", "suid"), ("nodev", "dev"), ("noexec", "exec")] {
@@ -176,7 +177,10 @@ fn tmpfs(wanted: &crate::model::container::Mount) -> Mount {
             options.push(option);
         }
     }
-    options.extend(given.iter().filter(|option| !matches!(**option, "tmpcopyup" | "notmpcopyup" | "rw" | "ro")));
+    if copy_up && !given.contains(&"notmpcopyup") && !given.contains(&"tmpcopyup") {
+        options.push("tmpcopyup");
+    }
+    options.extend(given.iter().filter(|option| !matches!(**option, "notmpcopyup" | "rw" | "ro")));
     mount(&clean(&wanted.target), "tmpfs", "tmpfs", &options)
 }
 

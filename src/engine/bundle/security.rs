@@ -72,7 +72,7 @@ pub(super) fn capabilities(spec: &ContainerSpec, facts: &Facts) -> Result<Vec<Ca
     let ours = |capability: &Capability| {
         ALL.iter().position(|known| known == capability).is_some_and(|number| facts.capabilities >> number & 1 == 1)
     };
-    let set = wanted(spec)?;
+    let set = wanted(spec, facts.default_capabilities.as_deref())?;
     for name in &spec.security.cap_add {
         if let Some(capability) = parse_capability(name)?.filter(|capability| !ours(capability)) {
             let what = format!("adding capability CAP_{capability}: this process does not have it");
@@ -92,7 +92,7 @@ fn parse_capability(name: &str) -> Result<Option<Capability>> {
     Ok(Some(bare.parse().map_err(|_| Fault::invalid(format!("unknown capability \"CAP_{bare}\"")))?))
 }
 
-fn wanted(spec: &ContainerSpec) -> Result<Vec<Capability>> {
+fn wanted(spec: &ContainerSpec, defaults: Option<&[String]>) -> Result<Vec<Capability>> {
     let security = &spec.security;
     if security.privileged {
         return Ok(ALL.to_vec());
@@ -102,7 +102,10 @@ fn wanted(spec: &ContainerSpec) -> Result<Vec<Capability>> {
     let mut set: Vec<Capability> = match (add.contains(&None), drop.contains(&None)) {
         (true, _) => ALL.to_vec(),
         (false, true) => Vec::new(),
-        (false, false) => DEFAULT_CAPABILITIES.to_vec(),
+        (false, false) => match defaults {
+            Some(names) => parse(names)?.into_iter().flatten().collect(),
+            None => DEFAULT_CAPABILITIES.to_vec(),
+        },
     };
     set.retain(|capability| !drop.contains(&Some(*capability)));
     for capability in add.into_iter().flatten() {
@@ -114,8 +117,8 @@ fn wanted(spec: &ContainerSpec) -> Result<Vec<Capability>> {
 }
 
 /// The names of what a container may have on a host that can give all, with `CAP_`.
-pub fn capability_names(spec: &ContainerSpec) -> Vec<String> {
-    let set = wanted(spec).unwrap_or_default();
+pub fn capability_names(spec: &ContainerSpec, defaults: Option<&[String]>) -> Vec<String> {
+    let set = wanted(spec, defaults).unwrap_or_default();
     set.iter().map(|capability| format!("CAP_{capability}")).collect()
 }
 

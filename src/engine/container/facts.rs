@@ -19,7 +19,7 @@ pub(super) fn gather(engine: &Engine, container: &Container, root: &RootMount) -
     let spec = &container.spec;
     let own = resolved(container);
     let joined = joined(engine, spec)?;
-    let tree = Tree { root, spec };
+    let tree = Seen { root: lower::Tree::open(root)?, spec };
     let (account, passwd) = account(engine, spec, &own, &tree)?;
     let host_name = host_name(spec);
     let mut facts = Facts {
@@ -38,6 +38,7 @@ pub(super) fn gather(engine: &Engine, container: &Container, root: &RootMount) -
         cgroup: super::cgroup_path(container),
         has_cgroups: super::has_cgroups(engine),
         capabilities: capabilities(spec)?,
+        default_capabilities: engine.config.defaults.capabilities.clone(),
         thermal_cpus: thermal_cpus(),
         time_zone: time_zone(spec)?,
         maps_tty: !engine.config.rootless || maps(5)?,
@@ -65,6 +66,7 @@ pub(super) fn for_exec(engine: &Engine, container: &Container, spec: &ContainerS
         cgroup: PathBuf::new(),
         has_cgroups: false,
         capabilities: capabilities(spec)?,
+        default_capabilities: engine.config.defaults.capabilities.clone(),
         thermal_cpus: Vec::new(),
         time_zone: None,
         maps_tty: false,
@@ -72,12 +74,12 @@ pub(super) fn for_exec(engine: &Engine, container: &Container, spec: &ContainerS
 }
 
 /// A container's root before it is mounted: the layers, and the user's mounts over the two files that matter.
-struct Tree<'a> {
-    root: &'a RootMount,
+struct Seen<'a> {
+    root: lower::Tree,
     spec: &'a ContainerSpec,
 }
 
-impl Tree<'_> {
+impl Seen<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>> {
         let name = Path::new(path);
         for mount in self.spec.mounts.iter().filter(|mount| mount.kind == MountKind::Bind).rev() {
@@ -93,12 +95,12 @@ impl Tree<'_> {
                 return Ok(bytes.ok().flatten().unwrap_or_default());
             }
         }
-        Ok(lower::read(self.root, path, user::MOST_BYTES)?.unwrap_or_default())
+        Ok(self.root.read(path, user::MOST_BYTES)?.unwrap_or_default())
     }
 }
 
 /// Who the process is, and the passwd and group files that it sees.
-fn account(engine: &Engine, spec: &ContainerSpec, own: &Resolved, tree: &Tree) -> Result<(Account, Files)> {
+fn account(engine: &Engine, spec: &ContainerSpec, own: &Resolved, tree: &Seen) -> Result<(Account, Files)> {
     let mut known = Files { passwd: tree.read("/etc/passwd")?, group: tree.read("/etc/group")? };
     let mut who = own.user.clone();
     if let (UserMode::KeepId { uid, gid }, true) = (&spec.namespaces.user, who.is_empty()) {

@@ -26,7 +26,7 @@ pub fn inspect(engine: &Engine, id: &ContainerId, size: bool) -> Result<Value> {
     let run = |name: &str| dirs.run.join(name).to_string_lossy().into_owned();
     let image = container.image.as_ref();
     let name = container.name.to_string();
-    let capabilities = capabilities(&container);
+    let capabilities = capabilities(engine, &container);
     let mut value = json!({
         "Id": container.id,
         "Created": container.created,
@@ -125,9 +125,9 @@ fn state(engine: &Engine, container: &Container) -> Value {
     state
 }
 
-fn capabilities(container: &Container) -> Vec<String> {
+fn capabilities(engine: &Engine, container: &Container) -> Vec<String> {
     let spec = &container.spec;
-    let mut names = crate::engine::bundle::capability_names(spec);
+    let mut names = crate::engine::bundle::capability_names(spec, engine.config.defaults.capabilities.as_deref());
     names.sort();
     names
 }

@@ -61,8 +61,13 @@ impl Process {
             .collect();
         process.label = text("attr/current").trim_matches(['\0', '\n', ' ']).to_string();
         process.wait_channel = text("wchan");
-        process.uid_map = parse_map(&text("uid_map"));
-        process.gid_map = parse_map(&text("gid_map"));
+        // The maps of our own namespace are told in terms of its parent; ids in status are in terms of ours already.
+        let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/user")).ok();
+        if namespace("self") == namespace(&pid.to_string()) {
+            (process.uid_map, process.gid_map) = (vec![(0, 0, u32::MAX)], vec![(0, 0, u32::MAX)]);
+        } else {
+            (process.uid_map, process.gid_map) = (parse_map(&text("uid_map")), parse_map(&text("gid_map")));
+        }
         Some(process)
     }
 
