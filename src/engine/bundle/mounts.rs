@@ -17,7 +17,7 @@ pub(super) fn mounts(spec: &ContainerSpec, resolved: &Resolved, facts: &Facts) -
     list.retain(|mount| !own.contains(mount.destination().to_string_lossy().as_ref()));
     if spec.security.read_only && spec.security.read_only_tmpfs.unwrap_or(facts.program != Program::Docker) {
         for target in ["/run", "/tmp", "/var/tmp"].iter().filter(|target| !own.contains(**target)) {
-            list.push(mount(target, "tmpfs", "tmpfs", &["nosuid", "nodev", "mode=1777", "tmpcopyup"]));
+            list.push(mount(target, "tmpfs", "tmpfs", &["nosuid", "nodev", "tmpcopyup"]));
         }
     }
     for (source, target, read_only) in facts.files.iter().filter(|(_, target, _)| !own.contains(target.as_str())) {
@@ -177,7 +177,8 @@ fn tmpfs(wanted: &crate::model::container::Mount, copy_up: bool) -> Mount {
             options.push(option);
         }
     }
-    if copy_up && !given.contains(&"notmpcopyup") && !given.contains(&"tmpcopyup") {
+    let sets_mode = given.iter().any(|option| option.starts_with("mode="));
+    if copy_up && !sets_mode && !given.contains(&"notmpcopyup") && !given.contains(&"tmpcopyup") {
         options.push("tmpcopyup");
     }
     options.extend(given.iter().filter(|option| !matches!(**option, "notmpcopyup" | "rw" | "ro")));
