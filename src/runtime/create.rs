@@ -7,7 +7,6 @@ use super::plan::{self, Plan};
 use super::step::Step;
 use super::{Bundle, Stdio, cgroup, words};
 use crate::fault::{Fault, Kind};
-use crate::sys::mount;
 use crate::sys::process::{self, Clone, Process, Side};
 use anyhow::{Context, Result};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -53,7 +52,6 @@ pub struct Running {
 /// Makes a container up to the point where [`Created::start`] lets it run its own program.
 /// Faults: `Invalid`, `Unsupported` (a limit or option this host can't give), `Denied` …
 pub fn create(request: Create) -> Result<Created> {
-    may_mount()?;
     let facts = prepared()?;
     let plan = plan::of_bundle(request.bundle, request.stdio, request.preserved, true, &facts);
     let (running, steps, outside) = carry_out(plan.map_err(|error| undo(request.bundle, error))?)?;
@@ -63,7 +61,6 @@ pub fn create(request: Create) -> Result<Created> {
 /// [`create`] and [`Created::start`] in one, without the wait in between: the fast way.
 /// Faults as of both; `CommandNotFound` (127) and `NotExecutable` (126) for the command.
 pub fn run(request: Create) -> Result<Running> {
-    may_mount()?;
     let facts = prepared()?;
     let plan = plan::of_bundle(request.bundle, request.stdio, request.preserved, false, &facts);
     let (running, ..) = carry_out(plan.map_err(|error| undo(request.bundle, error))?)?;
@@ -79,17 +76,6 @@ fn prepared() -> Result<Facts> {
         crate::sys::namespace::unshare(libc::CLONE_NEWNS).context("making a mount namespace to prepare mounts in")?;
     }
     Ok(facts)
-}
-
-/// File systems are opened and trees cloned before the clone, which takes privilege over our mount namespace. Root of an
-/// ordinary user's namespace has none over the host's, and takes a copy of it (0.3 ms; the host's root pays nothing).
-fn may_mount() -> Result<()> {
-    match mount::Context::open(c"tmpfs") {
-        Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
-            crate::sys::namespace::unshare(libc::CLONE_NEWNS).context("making a mount namespace")
-        }
-        _ => Ok(()),
-    }
 }
 
 /// A plan that failed may have made a cgroup already.
