@@ -143,7 +143,7 @@ impl Store {
             for (name, path) in entries(&dir).unwrap_or_default() {
                 let pid = name.strip_suffix(".tmp").and_then(|rest| rest.rsplit('.').next()?.parse::<u32>().ok());
                 if pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
-                    report.found(format!("unfinished file {name}"), repair.then_some(|| remove_file(&path)));
+                    report.found(format!("unfinished file {name}"), repair.then_some(|| super::tree::remove(&path)));
                 }
             }
         }

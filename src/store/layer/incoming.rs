@@ -53,10 +53,8 @@ impl Store {
         self.clear_staging()?;
         let (dir, lock) = self.staging_dir()?;
         let map = id_map(&self.layout)?;
-        let order = Order {
-            options: Options { plain_marks: self.driver == Driver::Vfs, squash: map_squashes(&map) },
-            confined: true,
-        };
+        let options = Options { plain_marks: self.driver == Driver::Vfs, squash: map_squashes(&map) };
+        let order = Order::Unpack { options };
         let start = || -> io::Result<(File, File, spawn::Child)> {
             let (theirs, input) = fd::pipe()?;
             // Fewer switches; more than the limit for users is refused, which does no harm.
@@ -280,7 +278,7 @@ impl LayerWriter {
         }
         let unpacked = match self.answer()? {
             Answer::Unpacked(unpacked) => unpacked,
-            Answer::Failed { .. } => return Err(anyhow::anyhow!("the unpacker failed")),
+            _ => return Err(anyhow::anyhow!("the unpacker did something else")),
         };
         if let Some(expected) = &self.expected
             && unpacked.diff_id != *expected
@@ -299,29 +297,45 @@ impl LayerWriter {
 
     /// Waits for what the worker says; its failure is ours.
     fn answer(&mut self) -> Result<Answer> {
-        let mut bytes = Vec::new();
-        self.report.read_to_end(&mut bytes).context("reading the unpacker's report")?;
-        let code = match self.child.take() {
-            Some(child) => child.wait().context("waiting for the unpacker")?,
-            None => 0,
-        };
-        if bytes.is_empty() {
-            let why = format!("unpacking the layer: the unpacker died, code {code}");
-            return Err(Fault::new(Kind::Internal, why).into());
-        }
-        match serde_json::from_slice(&bytes).context("reading the unpacker's report")? {
-            Answer::Failed { what, hint, kind } => {
-                let kind = match kind {
-                    Why::Invalid => Kind::Invalid,
-                    Why::NoRoom => Kind::Unavailable,
-                    Why::Unsupported => Kind::Unsupported,
-                    Why::Other => Kind::Internal,
-                };
-                Err(Fault { kind, what, hint }.into())
-            }
-            answer => Ok(answer),
-        }
+        hear(&mut self.report, self.child.take())
     }
+}
+
+fn hear(report: &mut File, child: Option<spawn::Child>) -> Result<Answer> {
+    let mut bytes = Vec::new();
+    report.read_to_end(&mut bytes).context("reading the unpacker's report")?;
+    let code = match child {
+        Some(child) => child.wait().context("waiting for the unpacker")?,
+        None => 0,
+    };
+    if bytes.is_empty() {
+        let why = format!("unpacking the layer: the unpacker died, code {code}");
+        return Err(Fault::new(Kind::Internal, why).into());
+    }
+    match serde_json::from_slice(&bytes).context("reading the unpacker's report")? {
+        Answer::Failed { what, hint, kind } => {
+            let kind = match kind {
+                Why::Invalid => Kind::Invalid,
+                Why::NoRoom => Kind::Unavailable,
+                Why::Unsupported => Kind::Unsupported,
+                Why::Other => Kind::Internal,
+            };
+            Err(Fault { kind, what, hint }.into())
+        }
+        answer => Ok(answer),
+    }
+}
+
+/// Whether an overlay can be mounted on the directories `lower`, `upper` and `work` in `dir`.
+pub(super) fn probe(dir: &Path, userxattr: bool) -> Result<()> {
+    let (report, answer) = fd::pipe()?;
+    let order = Order::Probe { dir: dir.to_path_buf(), userxattr };
+    let child = spawn::Role::new("@unpack", "probe")
+        .config(&serde_json::to_vec(&order)?)?
+        .owned_descriptor("report", answer)
+        .same_session()
+        .spawn()?;
+    hear(&mut File::from(report), Some(child)).map(drop)
 }
 
 impl Drop for LayerWriter {

@@ -22,11 +22,8 @@ pub use worker::main as unpack_role;
 use super::{ContainerDirs, Layout, Roots, Store, record};
 use crate::fault::{Fault, Kind};
 use crate::model::digest::Digest;
-use crate::sys::mount;
-use crate::sys::path::own_name;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 /// How layers are put on each other.
@@ -202,34 +199,19 @@ pub(super) fn choose_driver(layout: &Layout, roots: &Roots) -> Result<Driver> {
     Ok(driver)
 }
 
-/// What the file system can: an overlay is made, and mounted nowhere.
+/// What the file system can: a process of ours tries.
 fn probe(layout: &Layout) -> Result<Driver> {
-    let dir = layout.staging().join(format!("probe-{}", std::process::id()));
+    let dir = layout.root().join(format!("probe.{}.tmp", std::process::id()));
     for name in ["lower", "upper", "work"] {
         super::root::make_dir(&dir.join(name))?;
     }
-    let outcome = (|| -> std::io::Result<()> {
-        let context = mount::Context::open(c"overlay")?;
-        // Kept open: before 6.5 the kernel resolves the names at the end only.
-        let mut handles = Vec::new();
-        for (key, name) in [(c"lowerdir", "lower"), (c"upperdir", "upper"), (c"workdir", "work")] {
-            // A value has at most 255 bytes, a path may be longer: named through a handle.
-            let handle = std::fs::File::open(dir.join(name))?;
-            let value = own_name(handle.as_fd())?;
-            context.string(key, &value)?;
-            handles.push(handle);
-        }
-        if layout.rootless() {
-            context.flag(c"userxattr")?;
-        }
-        context.mount(0).map(drop)
-    })();
+    let outcome = incoming::probe(&dir, layout.rootless());
     super::tree::remove(&dir)?;
     match outcome {
         Ok(()) => Ok(Driver::Overlay),
         Err(error) => {
             log::warn!(
-                "{} can't carry an overlay ({error}): containers get whole copies of their images (the vfs driver)",
+                "{} can't carry an overlay ({error:#}): containers get whole copies of their images (the vfs driver)",
                 layout.root().display()
             );
             Ok(Driver::Vfs)

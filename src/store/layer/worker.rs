@@ -7,15 +7,18 @@ use super::extract::{self, Extractor, Options, Remarks};
 use super::{confine, headers, tarball};
 use crate::fault::{Fault, Kind};
 use crate::model::digest::Digest;
+use crate::sys::mount;
 use crate::sys::spawn::Inherited;
 use anyhow::{Context, Result};
 use nix::fcntl::{OFlag, openat};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 /// How much travels from one thread to the other at once, and how many of these exist.
@@ -24,16 +27,18 @@ const CHUNKS: usize = 8;
 
 /// What it is told.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Order {
-    pub options: Options,
-    /// Shut itself in first.
-    pub confined: bool,
+pub(super) enum Order {
+    /// Unpack `input` into `dir`.
+    Unpack { options: Options },
+    /// Try whether an overlay can be mounted on `lower`, `upper` and `work` in this directory.
+    Probe { dir: PathBuf, userxattr: bool },
 }
 
 /// What it says in the end.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
     Unpacked(Unpacked),
+    Probed,
     Failed { what: String, hint: Option<String>, kind: Why },
 }
 
@@ -60,7 +65,7 @@ pub fn main(arguments: &[OsString]) -> u8 {
     let Ok(mut inherited) = Inherited::take(arguments.iter().cloned()) else { return 125 };
     let Ok(report) = inherited.descriptor("report") else { return 125 };
     let answer = match work(&mut inherited) {
-        Ok(unpacked) => Answer::Unpacked(unpacked),
+        Ok(answer) => answer,
         Err(error) => failed(&error),
     };
     let Ok(bytes) = serde_json::to_vec(&answer) else { return 125 };
@@ -81,13 +86,33 @@ fn failed(error: &anyhow::Error) -> Answer {
     Answer::Failed { what: format!("{error:#}"), hint, kind }
 }
 
-fn work(inherited: &mut Inherited) -> Result<Unpacked> {
-    let order: Order = serde_json::from_slice(&inherited.config()?)?;
-    let input = inherited.descriptor("input")?;
-    let dir = inherited.descriptor("dir")?;
-    let dir = if order.confined { confine::enter(dir).context("shutting the unpacker in")? } else { dir };
-    nix::sys::stat::umask(Mode::empty());
-    unpack(input, &dir, order.options)
+fn work(inherited: &mut Inherited) -> Result<Answer> {
+    match serde_json::from_slice(&inherited.config()?)? {
+        Order::Unpack { options } => {
+            let input = inherited.descriptor("input")?;
+            let dir = inherited.descriptor("dir")?;
+            let dir = confine::enter(dir).context("shutting the unpacker in")?;
+            nix::sys::stat::umask(Mode::empty());
+            unpack(input, &dir, options).map(Answer::Unpacked)
+        }
+        Order::Probe { dir, userxattr } => probe(&dir, userxattr).map(|()| Answer::Probed),
+    }
+}
+
+/// Makes an overlay, and mounts it nowhere. In a mount namespace of our own: a rootless command has no other one in
+/// which it may mount.
+fn probe(dir: &Path, userxattr: bool) -> Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    nix::unistd::chdir(dir)?;
+    let context = mount::Context::open(c"overlay")?;
+    for (key, name) in [(c"lowerdir", c"lower"), (c"upperdir", c"upper"), (c"workdir", c"work")] {
+        context.string(key, name)?;
+    }
+    if userxattr {
+        context.flag(c"userxattr")?;
+    }
+    context.mount(0)?;
+    Ok(())
 }
 
 /// Unpacks `input` into `dir`, which has `diff/` and `kept/`.
