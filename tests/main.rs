@@ -7,6 +7,7 @@ mod container;
 mod generated;
 mod image;
 mod journey;
+mod registry;
 mod rootless;
 mod support;
 mod system;

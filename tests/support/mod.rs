@@ -12,6 +12,7 @@
 //! ```
 #![allow(dead_code, unused_imports, unused_macros)] // not every helper is used by every state of the tests
 
+pub mod fake;
 mod finished;
 pub mod image;
 mod need;
