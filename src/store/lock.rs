@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// While it lives, no layer, blob or chain is swept away: taken by whoever is about to refer to one.
 #[derive(Debug)]
@@ -15,7 +15,17 @@ pub struct Hold(#[allow(dead_code)] Flock<File>);
 
 /// The right to download one blob, or to make one layer.
 #[derive(Debug)]
-pub struct LayerLock(#[allow(dead_code)] Flock<File>);
+pub struct LayerLock {
+    path: PathBuf,
+    _lock: Flock<File>,
+}
+
+/// The file goes while it is still locked: whoever waits for it sees that it was unlinked, and makes a new one.
+impl Drop for LayerLock {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
 
 impl Store {
     /// Keeps every layer and blob in place until dropped. Take it before looking whether a layer is there, and keep
@@ -26,7 +36,9 @@ impl Store {
 
     /// Waits until nobody else downloads this blob or makes this layer.
     pub fn lock_layer(&self, key: &Digest) -> Result<LayerLock> {
-        Ok(LayerLock(take(&self.layout.layer_lock(key), FlockArg::LockExclusive)?))
+        let path = self.layout.layer_lock(key);
+        let _lock = take(&path, FlockArg::LockExclusive)?;
+        Ok(LayerLock { path, _lock })
     }
 }
 

@@ -76,7 +76,7 @@ fn a_killed_pull_is_taken_up_by_the_next_one() {
     let mut child = sandbox.command(&words.iter().map(String::as_str).collect::<Vec<_>>()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     let kept = loop {
-        let kept: u64 = std::fs::read_dir(sandbox.root().join("partials"))
+        let kept: u64 = std::fs::read_dir(sandbox.root().join("partial"))
             .into_iter()
             .flatten()
             .flatten()
@@ -97,7 +97,7 @@ fn a_killed_pull_is_taken_up_by_the_next_one() {
     let range = seen.iter().rfind(|seen| seen.gets(&made.layers[0])).and_then(|seen| seen.header("range")).unwrap();
     let start: u64 = range.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap();
     assert!(start >= kept, "{range} after {kept}");
-    let left = std::fs::read_dir(sandbox.root().join("partials")).into_iter().flatten().count();
+    let left = std::fs::read_dir(sandbox.root().join("partial")).into_iter().flatten().count();
     assert_eq!(left, 0, "no second copy stays");
 }
 
@@ -111,7 +111,7 @@ fn a_partial_blob_is_not_trusted() {
     let mut wrong = fake.change(|content| content.blobs[&made.layers[0]][..5_000_000].to_vec());
     wrong[4_000_000..].fill(0);
     sandbox.run("images").ok().forget();
-    sandbox.file(&format!("root/partials/{hex}"), wrong);
+    sandbox.file(&format!("root/partial/{hex}"), wrong);
     let pulled = sandbox.run(&format!("pull -q --tls-verify=false {}", fake.image("app:1"))).ok();
     assert_eq!(format!("sha256:{}", pulled.text()), made.id);
 }

@@ -15,7 +15,7 @@ fn the_same_blobs_are_downloaded_once() {
         .map(|number| sandbox.spawn(&format!("pull -q --tls-verify=false {}", fake.image(&format!("app:{}", number % 2 + 1)))))
         .collect();
     for one in running {
-        one.wait().code(0).forget();
+        one.finish().code(0).forget();
     }
     for layer in &made.layers {
         let count = fake.seen().iter().filter(|seen| seen.gets(layer)).count();
