@@ -45,7 +45,8 @@ impl Store {
 impl Store {
     /// As [`Store::lock_layer`], but `None` when somebody has it.
     pub fn try_lock_layer(&self, key: &Digest) -> Result<Option<LayerLock>> {
-        Ok(try_take(&self.layout.layer_lock(key))?.map(LayerLock))
+        let path = self.layout.layer_lock(key);
+        Ok(try_take(&path)?.map(|_lock| LayerLock { path, _lock }))
     }
 }
 
