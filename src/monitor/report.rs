@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Report {
     /// The process stands before its execve.
-    Created { pid: i32, start_time: u64, monitor_start_time: u64 },
+    Created { pid: i32, start_time: u64, monitor_start_time: u64, cgroup: Option<Place> },
     /// It runs its command.
     Started { pid: i32, start_time: u64, cgroup: Option<Place>, warnings: Vec<String> },
     /// It doesn't, and all is taken back.

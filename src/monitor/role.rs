@@ -80,7 +80,7 @@ fn prepare(mut inherited: Inherited, report: &OwnedFd) -> Result<Option<Monitor>
                     if let Some(path) = &config.pid_file {
                         write_pid(path, created.pid())?;
                     }
-                    tell_created(report, created.pid(), created.start_time())?;
+                    tell_created(report, created.pid(), created.start_time(), created.cgroup().cloned())?;
                     if !wait_for_go(report)? {
                         return Ok(None);
                     }
@@ -122,7 +122,7 @@ fn prepare(mut inherited: Inherited, report: &OwnedFd) -> Result<Option<Monitor>
     }
     match told {
         Told::Started(started) => started.send(report)?,
-        Told::Nothing => tell_created(report, 0, 0)?,
+        Told::Nothing => tell_created(report, 0, 0, None)?,
     }
     // From here on nobody but the container's end ends us. Not earlier: a container would inherit it.
     signal::ignore(&[Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGPIPE])?;
@@ -142,9 +142,9 @@ enum Told {
     Nothing,
 }
 
-fn tell_created(report: &OwnedFd, pid: i32, start_time: u64) -> Result<()> {
+fn tell_created(report: &OwnedFd, pid: i32, start_time: u64, cgroup: Option<runtime::cgroup::Place>) -> Result<()> {
     let monitor_start_time = start_time_of(std::process::id() as i32)?;
-    Report::Created { pid, start_time, monitor_start_time }.send(report)
+    Report::Created { pid, start_time, monitor_start_time, cgroup }.send(report)
 }
 
 fn receive(peers: &mut [Peer], asked: &mut Vec<Asked>) {

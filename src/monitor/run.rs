@@ -105,7 +105,7 @@ impl Monitor {
         set.clear();
         // A zombie keeps its pidfd readable: once seen, it isn't asked any more.
         let process = running.then(|| set.add(&self.process.pidfd, Interest::READ));
-        let first_output = set.add(&self.process.pidfd, Interest::default()) + 1;
+        let first_output = usize::from(running);
         for output in &self.outputs {
             // A client that takes nothing holds up the container, instead of filling our memory.
             if !blocked {

@@ -31,6 +31,8 @@ pub struct Handle {
     pub monitor_pid: i32,
     /// When the monitor was started.
     pub monitor_start_time: u64,
+    /// Where the container is counted and limited; to be kept in its record.
+    pub cgroup: Option<Place>,
     report: OwnedFd,
     /// It runs already: an `exec` waits for nobody.
     started: Option<Started>,
@@ -64,12 +66,12 @@ impl Handle {
 pub fn spawn(config: &MonitorConfig, descriptors: Descriptors) -> Result<Handle> {
     let (report, child) = start(config, descriptors)?;
     match Report::receive(&report) {
-        Ok(Report::Created { pid, start_time, monitor_start_time }) => {
-            Ok(Handle { pid, start_time, monitor_pid: child.pid(), monitor_start_time, report, started: None })
+        Ok(Report::Created { pid, start_time, monitor_start_time, cgroup }) => {
+            Ok(Handle { pid, start_time, monitor_pid: child.pid(), monitor_start_time, cgroup, report, started: None })
         }
         Ok(Report::Started { pid, start_time, cgroup, warnings }) => {
-            let started = Some(Started { cgroup, warnings });
-            Ok(Handle { pid, start_time, monitor_pid: child.pid(), monitor_start_time: 0, report, started })
+            let started = Some(Started { cgroup: cgroup.clone(), warnings });
+            Ok(Handle { pid, start_time, monitor_pid: child.pid(), monitor_start_time: 0, cgroup, report, started })
         }
         Ok(other) => bail!("the monitor said {other:?} out of turn"),
         Err(error) => {

@@ -203,6 +203,11 @@ impl Created {
         self.running.as_ref().map(|running| running.pidfd.as_fd())
     }
 
+    /// Where it is counted and limited.
+    pub fn cgroup(&self) -> Option<&cgroup::Place> {
+        self.running.as_ref().and_then(|running| running.cgroup.as_ref())
+    }
+
     /// Its start time in clock ticks.
     pub fn start_time(&self) -> u64 {
         self.running.as_ref().map_or(0, |running| running.start_time)

@@ -83,12 +83,17 @@ pub(super) fn settle(engine: &Engine, container: &mut LockedContainer) -> Result
     let in_this_boot = container.process.as_ref().is_some_and(|process| process.boot_id == engine.store.boot_id());
     // The monitor writes the record before anybody is told. If it is just doing so, wait for it; if it is dead, nobody
     // can know the code, and that is what is said.
-    let end = if in_this_boot { monitor::client::wait(&container.dirs().run)? } else { None };
+    let run = &container.dirs().run;
+    let end = match ExitRecord::read(run)?.filter(|_| in_this_boot) {
+        None if in_this_boot => monitor::client::wait(run)?,
+        end => end,
+    };
     if in_this_boot {
         remove_cgroup(container);
     }
     record_end(engine, container, end)?;
-    container.save()
+    // What goes at once needs no record of how it ended.
+    if container.spec.remove { Ok(()) } else { container.save() }
 }
 
 fn record_end(engine: &Engine, container: &mut LockedContainer, end: Option<ExitRecord>) -> Result<()> {

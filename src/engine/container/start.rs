@@ -99,6 +99,7 @@ fn try_launch(engine: &Engine, container: &mut LockedContainer, options: &StartO
     container.set_phase(Change::Start)?;
     let identity = |pid, start_time| ProcessIdentity { pid, start_time, boot_id: engine.store.boot_id().to_string() };
     let pid = handle.pid;
+    keep_cgroup(container, handle.cgroup.clone())?;
     let record = container.record_mut();
     record.process = Some(identity(handle.pid, handle.start_time));
     record.monitor = Some(identity(handle.monitor_pid, handle.monitor_start_time));
@@ -109,7 +110,6 @@ fn try_launch(engine: &Engine, container: &mut LockedContainer, options: &StartO
     let outcome = container.save_for_this_boot().and_then(|()| handle.start());
     match outcome {
         Ok(started) => {
-            keep_cgroup(container, started.cgroup)?;
             if container.place == Place::Disk {
                 container.save()?;
             }
@@ -142,12 +142,11 @@ pub(super) fn preserved(count: u32) -> Result<Vec<OwnedFd>> {
 /// What the runtime made of the wish for a cgroup must be found again: by pause, top, stats and the cleaning up.
 fn keep_cgroup(container: &mut LockedContainer, cgroup: Option<crate::runtime::cgroup::Place>) -> Result<()> {
     let mut known = resolved(container);
-    if known.cgroup == cgroup {
-        return Ok(());
+    if known.cgroup != cgroup {
+        known.cgroup = cgroup;
+        container.record_mut().resolved = serde_json::to_value(&known)?;
     }
-    known.cgroup = cgroup;
-    container.record_mut().resolved = serde_json::to_value(&known)?;
-    if container.place == Place::Run { container.save_for_this_boot() } else { Ok(()) }
+    Ok(())
 }
 
 /// The last run's files must not be taken for this run's.
