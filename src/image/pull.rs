@@ -58,6 +58,10 @@ pub fn pull(store: &Store, client: &Client<'_>, request: &Request<'_>, progress:
         match pull_from(store, client, request, source, progress) {
             Ok(outcome) => return Ok(outcome),
             Err(error) => {
+                // Layers that came whole wait for the next try, but not for one that would fail again.
+                if is_wrong(&error) {
+                    store.sweep()?;
+                }
                 if source.mirror {
                     log::info!("mirror {}: {error:#}", source.reference.repository());
                 }

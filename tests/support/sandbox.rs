@@ -269,7 +269,8 @@ impl Sandbox {
 
     /// What should not be there any more, in words.
     fn leaks(&self) -> Vec<String> {
-        let dir = self.dir.to_string_lossy().into_owned();
+        // With the slash: s1-1 is not s1-12.
+        let dir = format!("{}/", self.dir.display());
         let mut leaks = Vec::new();
         for pid in self.processes() {
             let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -286,7 +287,8 @@ impl Sandbox {
     /// Processes that name the sandbox in their words, environment, root, directory or mounts; not the keeper of the
     /// user's namespace, which ends by itself.
     fn processes(&self) -> Vec<i32> {
-        let dir = self.dir.to_string_lossy().into_owned();
+        // With the slash: s1-1 is not s1-12.
+        let dir = format!("{}/", self.dir.display());
         let own = std::process::id() as i32;
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -340,7 +342,8 @@ impl Sandbox {
     /// Ends the keeper of a rootless namespace (harmless at any time), so that nothing of the sandbox is left at all.
     fn end_keeper(&self) {
         let Some((uid, _)) = self.user else { return };
-        let dir = self.dir.to_string_lossy().into_owned();
+        // With the slash: s1-1 is not s1-12.
+        let dir = format!("{}/", self.dir.display());
         for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
             let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
             let words =
