@@ -28,12 +28,21 @@ fn a_registry_without_tls_is_used_when_told_so() {
         .has(&format!("Error: initializing source docker://{name}: pinging container registry {}: server gave HTTP response to HTTPS client", registry.address()));
     let pulled = sandbox.run(&format!("pull --tls-verify=false {name}")).code(0);
     assert_eq!(pulled.text().len(), 64, "{pulled}");
-    for line in ["Trying to pull", "Getting image source signatures", "Copying blob sha256:", "Copying config sha256:", "Writing manifest"] {
+    for line in [
+        "Trying to pull",
+        "Getting image source signatures",
+        "Copying blob sha256:",
+        "Copying config sha256:",
+        "Writing manifest",
+    ] {
         assert!(pulled.stderr.contains(line), "{line}: {pulled}");
     }
     let id = pulled.text().to_string();
     // Without its registry's tag of latest, quietly, with nothing to do.
-    sandbox.run(&format!("pull -q --tls-verify=false {}", registry.image("busybox"))).ok().stdout_is(&format!("{id}\n"));
+    sandbox
+        .run(&format!("pull -q --tls-verify=false {}", registry.image("busybox")))
+        .ok()
+        .stdout_is(&format!("{id}\n"));
     sandbox.run(&format!("pull --tls-verify=false {name}")).code(0).has("skipped: already exists");
     sandbox.run(&format!("image exists {name}")).ok().forget();
     sandbox
@@ -41,7 +50,10 @@ fn a_registry_without_tls_is_used_when_told_so() {
         .fails()
         .code(125)
         .has("manifest unknown");
-    sandbox.run("pull -q --tls-verify=false 127.0.0.1:1/x").fails().has("pinging container registry 127.0.0.1:1: connection refused");
+    sandbox
+        .run("pull -q --tls-verify=false 127.0.0.1:1/x")
+        .fails()
+        .has("pinging container registry 127.0.0.1:1: connection refused");
 }
 
 #[test]
@@ -59,11 +71,9 @@ fn registries_conf_can_say_it_and_docker_trusts_loopback() {
     assert!(pulled.stdout.ends_with(&format!("Status: Downloaded newer image for {name}\n{name}\n")), "{pulled}");
     sandbox.run_as("docker", &format!("pull {name}")).code(0).has("Status: Image is up to date for");
     let latest = registry.image("team/busybox");
-    sandbox
-        .run_as("docker", &format!("pull {latest}"))
-        .code(1)
-        .has("Using default tag: latest")
-        .has(&format!("Error response from daemon: manifest for {latest}:latest not found: manifest unknown: manifest unknown"));
+    sandbox.run_as("docker", &format!("pull {latest}")).code(1).has("Using default tag: latest").has(&format!(
+        "Error response from daemon: manifest for {latest}:latest not found: manifest unknown: manifest unknown"
+    ));
     let conf = sandbox.file(
         "registries.conf",
         format!(
@@ -92,7 +102,10 @@ fn tls_is_verified_with_the_systems_or_special_authorities() {
     sandbox.file("certs/ca.crt", std::fs::read(registry.ca()).unwrap());
     let certs = sandbox.path("certs").display().to_string();
     sandbox.run(&format!("pull -q --cert-dir {certs} {name}")).ok().forget();
-    sandbox.file(&format!("home/.config/containers/certs.d/{}/ca.crt", registry.address()), std::fs::read(registry.ca()).unwrap());
+    sandbox.file(
+        &format!("home/.config/containers/certs.d/{}/ca.crt", registry.address()),
+        std::fs::read(registry.ca()).unwrap(),
+    );
     sandbox.run(&format!("pull -q {name}")).ok().forget();
     std::fs::remove_dir_all(sandbox.path("home/.config")).unwrap();
     sandbox.env("SSL_CERT_FILE", &registry.ca().to_string_lossy());
@@ -126,7 +139,8 @@ fn layers_may_be_compressed_in_any_way() {
         let sandbox = Sandbox::new();
         let pulled = sandbox.run(&format!("pull -q --tls-verify=false {}", registry.image(&format!("any:{tag}")))).ok();
         // For another format skopeo makes another config, whose digest is the id.
-        let manifest = Command::new("skopeo").args(["inspect", "--raw", "--tls-verify=false", &target]).output().unwrap();
+        let manifest =
+            Command::new("skopeo").args(["inspect", "--raw", "--tls-verify=false", &target]).output().unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest.stdout).unwrap();
         assert_eq!(manifest["config"]["digest"], format!("sha256:{}", pulled.text()), "{tag}");
     }
@@ -139,8 +153,13 @@ fn credentials_by_flag_and_by_login() {
     let registry = Registry::htpasswd(&sandbox, "ann", "secret");
     let name = registry.image("busybox:1");
     skopeo(&[
-        "copy", "-q", "--dest-tls-verify=false", "--dest-creds", "ann:secret",
-        &format!("docker-archive:{}", busybox().display()), &format!("docker://{name}"),
+        "copy",
+        "-q",
+        "--dest-tls-verify=false",
+        "--dest-creds",
+        "ann:secret",
+        &format!("docker-archive:{}", busybox().display()),
+        &format!("docker://{name}"),
     ]);
     let address = registry.address();
     sandbox.run(&format!("pull -q --tls-verify=false {name}")).fails().has("unauthorized: authentication required");
@@ -213,8 +232,13 @@ fn all_tags_and_digests() {
     for tag in ["1", "2"] {
         sandbox.run(&format!("image exists {}", registry.image(&format!("many:{tag}")))).ok().forget();
     }
-    sandbox.run(&format!("pull -q -a --tls-verify=false {}", registry.image("many:1"))).fails().has("tag can't be used with --all-tags");
-    let digests = sandbox.run(&format!("image inspect --format '{{{{index .RepoDigests 0}}}}' {}", registry.image("many:1"))).ok();
+    sandbox
+        .run(&format!("pull -q -a --tls-verify=false {}", registry.image("many:1")))
+        .fails()
+        .has("tag can't be used with --all-tags");
+    let digests = sandbox
+        .run(&format!("image inspect --format '{{{{index .RepoDigests 0}}}}' {}", registry.image("many:1")))
+        .ok();
     let by_digest = digests.text().to_string();
     assert!(by_digest.contains("@sha256:"), "{by_digest}");
     let sandbox = Sandbox::new();

@@ -15,7 +15,15 @@ fn raw_manifest(name: &str) -> Vec<u8> {
 
 /// How often the registry was asked to take bytes.
 fn uploads(registry: &Registry) -> usize {
-    registry.log().lines().filter(|line| line.contains("http.request.method=PUT") && line.contains("/blobs/uploads/") && line.contains("response completed")).count()
+    registry
+        .log()
+        .lines()
+        .filter(|line| {
+            line.contains("http.request.method=PUT")
+                && line.contains("/blobs/uploads/")
+                && line.contains("response completed")
+        })
+        .count()
 }
 
 #[test]
@@ -44,7 +52,8 @@ fn a_loaded_image_is_compressed_once_and_its_id_stays() {
     let registry = Registry::plain(&sandbox);
     let first = registry.image("loaded:1");
     let digestfile = sandbox.path("work").join("digest");
-    let pushed = sandbox.run(&format!("push --tls-verify=false --digestfile {} busybox {first}", digestfile.display())).code(0);
+    let pushed =
+        sandbox.run(&format!("push --tls-verify=false --digestfile {} busybox {first}", digestfile.display())).code(0);
     pushed.has("Getting image source signatures").has("Writing manifest to image destination").stdout_is("").forget();
     let digest = std::fs::read_to_string(&digestfile).unwrap();
     assert!(digest.starts_with("sha256:"));
@@ -70,7 +79,11 @@ fn formats_and_compressions() {
         ("oci", "--format oci", ["application/vnd.oci.image.manifest.v1+json", "tar+gzip"]),
         ("docker", "--format v2s2", ["application/vnd.docker.distribution.manifest.v2+json", "rootfs.diff.tar.gzip"]),
         ("zstd", "--compression-format zstd", ["application/vnd.oci.image.manifest.v1+json", "tar+zstd"]),
-        ("none", "--compression-format none --format oci", ["application/vnd.oci.image.manifest.v1+json", "layer.v1.tar\""]),
+        (
+            "none",
+            "--compression-format none --format oci",
+            ["application/vnd.oci.image.manifest.v1+json", "layer.v1.tar\""],
+        ),
     ] {
         let name = registry.image(&format!("f:{tag}"));
         sandbox.run(&format!("push -q --tls-verify=false {flags} localhost/f:1 docker://{name}")).ok().forget();
@@ -80,7 +93,10 @@ fn formats_and_compressions() {
         assert_eq!(pulled, image.id(), "{tag}");
     }
     sandbox
-        .run(&format!("push -q --tls-verify=false --format v2s2 --compression-format zstd localhost/f:1 {}", registry.image("f:x")))
+        .run(&format!(
+            "push -q --tls-verify=false --format v2s2 --compression-format zstd localhost/f:1 {}",
+            registry.image("f:x")
+        ))
         .fails()
         .has("zstd");
     sandbox.run("push -q --sign-by me localhost/f:1").fails().has("--sign-by");
@@ -89,6 +105,9 @@ fn formats_and_compressions() {
         sandbox.run(&format!("tag localhost/f:1 {}", registry.image("d:1"))).ok().forget();
         sandbox.run_as("docker", &format!("push {}", registry.image("d:1"))).code(0)
     };
-    assert!(pushed.stdout.starts_with(&format!("The push refers to repository [{}]\n", registry.image("d"))), "{pushed}");
+    assert!(
+        pushed.stdout.starts_with(&format!("The push refers to repository [{}]\n", registry.image("d"))),
+        "{pushed}"
+    );
     assert!(pushed.stdout.contains("1: digest: sha256:"), "{pushed}");
 }

@@ -16,9 +16,9 @@ fn wants_tokens(fake: &Fake, life: u64) {
             return Some(Reply::new(200, json!({"token": token, "expires_in": life}).to_string()));
         }
         let pushes = seen.method != "GET" && seen.method != "HEAD";
-        let good = seen.header("authorization").is_some_and(|value| {
-            value.starts_with("Bearer ann-repository.") && (!pushes || value.contains("push"))
-        });
+        let good = seen
+            .header("authorization")
+            .is_some_and(|value| value.starts_with("Bearer ann-repository.") && (!pushes || value.contains("push")));
         let challenge = format!("Bearer realm=\"http://{address}/token\",service=\"fake\"");
         (!good).then(|| Reply::new(401, "").header("WWW-Authenticate", challenge))
     });
@@ -41,10 +41,17 @@ fn pull_and_push_with_one_token_per_scope() {
     assert!(tokens[0].path.contains("service=fake") && tokens[0].path.contains("scope=repository:team/app:pull"));
     assert!(tokens[0].path.contains("account=ann"));
     // The password goes to the token server only, the token everywhere else.
-    assert!(seen.iter().filter(|seen| !seen.path.starts_with("/token")).all(|seen| {
-        seen.header("authorization").is_none_or(|value| value.starts_with("Bearer "))
-    }));
-    sandbox.run(&format!("push -q --tls-verify=false --creds ann:secret {name} {}", fake.image("team/copy:2"))).ok().forget();
+    assert!(
+        seen.iter()
+            .filter(|seen| !seen.path.starts_with("/token"))
+            .all(|seen| { seen.header("authorization").is_none_or(|value| value.starts_with("Bearer ")) })
+    );
+    sandbox
+        .run(&format!("push -q --tls-verify=false --creds ann:secret {name} {}", fake.image("team/copy:2")))
+        .ok()
+        .forget();
     assert!(fake.change(|content| content.manifests.contains_key("team/copy/2")));
-    assert!(fake.seen().iter().any(|seen| seen.path.starts_with("/token") && seen.path.contains("team/copy:pull,push")));
+    assert!(
+        fake.seen().iter().any(|seen| seen.path.starts_with("/token") && seen.path.contains("team/copy:pull,push"))
+    );
 }

@@ -18,7 +18,10 @@ fn a_broken_layer_goes_on_by_range() {
             return None;
         }
         breaks -= 1;
-        let start = seen.header("range").and_then(|text| text.strip_prefix("bytes=")?.split('-').next()?.parse().ok()).unwrap_or(0);
+        let start = seen
+            .header("range")
+            .and_then(|text| text.strip_prefix("bytes=")?.split('-').next()?.parse().ok())
+            .unwrap_or(0);
         let blob = &content.blobs[&layer];
         let reply = Reply::new(if start == 0 { 200 } else { 206 }, &blob[start..])
             .header("Content-Range", format!("bytes {start}-{}/{}", blob.len() - 1, blob.len()));

@@ -32,7 +32,10 @@ fn patience_ends_and_retry_after_is_heard() {
     let fake = Fake::start();
     fake.rule(|seen, _| seen.path.contains("manifests").then(|| Reply::new(429, "").header("Retry-After", "1")));
     let began = Instant::now();
-    sandbox.run(&format!("pull -q --retry 2 --tls-verify=false {}", fake.image("app:1"))).fails().has("toomanyrequests");
+    sandbox
+        .run(&format!("pull -q --retry 2 --tls-verify=false {}", fake.image("app:1")))
+        .fails()
+        .has("toomanyrequests");
     assert!(began.elapsed().as_secs() >= 2, "{:?}", began.elapsed());
     assert_eq!(fake.seen().iter().filter(|seen| seen.path.contains("manifests")).count(), 3);
     let began = Instant::now();

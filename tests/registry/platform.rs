@@ -54,7 +54,8 @@ fn an_index_must_tell_the_truth_about_its_manifests() {
     ] {
         let mut wrong = good.clone();
         wrong[key] = value;
-        let index = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [wrong]});
+        let index =
+            json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [wrong]});
         fake.put_manifest("app", "1", &index);
         let sandbox = Sandbox::new();
         sandbox.run(&format!("pull -q --tls-verify=false {}", fake.image("app:1"))).fails().forget();

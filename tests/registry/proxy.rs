@@ -49,5 +49,8 @@ fn names_that_only_the_proxy_knows() {
     // Loopback and what NO_PROXY names is spoken to directly.
     sandbox.run(&format!("pull -q --tls-verify=false {}", fake.image("app:1"))).ok().forget();
     sandbox.env("NO_PROXY", ".proxy.test");
-    sandbox.run("pull -q --retry 0 --tls-verify=false only.proxy.test:5000/app:1").fails().has("lookup only.proxy.test");
+    sandbox
+        .run("pull -q --retry 0 --tls-verify=false only.proxy.test:5000/app:1")
+        .fails()
+        .has("lookup only.proxy.test");
 }

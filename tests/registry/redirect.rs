@@ -69,9 +69,13 @@ fn redirects_end() {
     needs![root];
     let sandbox = Sandbox::new();
     let fake = Fake::start();
-    fake.rule(|seen, _| seen.path.contains("manifests").then(|| Reply::new(302, "").header("Location", seen.path.clone())));
+    fake.rule(|seen, _| {
+        seen.path.contains("manifests").then(|| Reply::new(302, "").header("Location", seen.path.clone()))
+    });
     sandbox.run(&format!("pull -q --tls-verify=false {}", fake.image("app:1"))).fails().has("too many redirects");
     let fake = Fake::start();
-    fake.rule(|seen, _| seen.path.contains("manifests").then(|| Reply::new(302, "").header("Location", "file:///etc/passwd")));
+    fake.rule(|seen, _| {
+        seen.path.contains("manifests").then(|| Reply::new(302, "").header("Location", "file:///etc/passwd"))
+    });
     sandbox.run(&format!("pull -q --tls-verify=false {}", fake.image("app:1"))).fails().has("not a URL");
 }

@@ -12,7 +12,9 @@ fn the_same_blobs_are_downloaded_once() {
     let made = fake.put("app", "1", &image(&[800_000, 900_000]));
     fake.put("app", "2", &image(&[800_000, 900_000, 700_000]));
     let running: Vec<_> = (0..8)
-        .map(|number| sandbox.spawn(&format!("pull -q --tls-verify=false {}", fake.image(&format!("app:{}", number % 2 + 1)))))
+        .map(|number| {
+            sandbox.spawn(&format!("pull -q --tls-verify=false {}", fake.image(&format!("app:{}", number % 2 + 1))))
+        })
         .collect();
     for one in running {
         one.finish().code(0).forget();

@@ -14,7 +14,9 @@ fn a_byte_a_second_is_given_up() {
     fake.put("app", "1", &image(&[100_000]));
     fake.rule(|seen, content| {
         let blob = content.blobs.values().find(|blob| blob.len() > 50_000)?;
-        let is_layer = seen.method == "GET" && seen.path.contains("/blobs/sha256:") && content.blobs.get(seen.path.rsplit('/').next()?)? == blob;
+        let is_layer = seen.method == "GET"
+            && seen.path.contains("/blobs/sha256:")
+            && content.blobs.get(seen.path.rsplit('/').next()?)? == blob;
         is_layer.then(|| Reply::new(200, blob.clone()).manner(Manner::Drip(10_000)))
     });
     let began = Instant::now();

@@ -102,12 +102,15 @@ fn a_config_that_names_other_layers() {
     let two = image(&[1000, 2000]);
     let made = fake.put("app", "2", &two);
     let (size, config) = fake.change(|content| (content.blobs[&one.layers[0]].len(), content.blobs[&made.id].len()));
-    let manifest = |layers: serde_json::Value| json!({
-        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": made.id, "size": config},
-        "layers": layers,
-    });
-    let layer = json!({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": one.layers[0], "size": size});
+    let manifest = |layers: serde_json::Value| {
+        json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": made.id, "size": config},
+            "layers": layers,
+        })
+    };
+    let layer =
+        json!({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": one.layers[0], "size": size});
     fake.put_manifest("app", "1", &manifest(json!([layer])));
     refused(&fake, "names 2 layers");
     // The right number, but one blob is not the layer that the config names.
@@ -118,9 +121,13 @@ fn a_config_that_names_other_layers() {
 #[test]
 fn broken_gzip_and_no_tar() {
     needs![root];
-    for bytes in [b"not a tar at all".repeat(100), vec![0x1f, 0x8b, 8, 0, 1, 2, 3, 4], vec![0x28, 0xb5, 0x2f, 0xfd, 0xff]] {
+    for bytes in
+        [b"not a tar at all".repeat(100), vec![0x1f, 0x8b, 8, 0, 1, 2, 3, 4], vec![0x28, 0xb5, 0x2f, 0xfd, 0xff]]
+    {
         let fake = Fake::start();
-        fake.put_compressed("app", "1", &image(&[1000]), |_| (bytes.clone(), "application/vnd.oci.image.layer.v1.tar+gzip"));
+        fake.put_compressed("app", "1", &image(&[1000]), |_| {
+            (bytes.clone(), "application/vnd.oci.image.layer.v1.tar+gzip")
+        });
         refused(&fake, "");
     }
 }

@@ -140,8 +140,12 @@ impl Sandbox {
     /// Writes a file below the sandbox, for the sandbox's user, and returns its path.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).expect("the sandbox is writable");
+        let mut missing: Vec<&Path> = path.ancestors().skip(1).take_while(|dir| !dir.exists()).collect();
+        while let Some(dir) = missing.pop() {
+            std::fs::create_dir(dir).expect("the sandbox is writable");
+            if let Some((uid, gid)) = self.user {
+                chown(dir, Some(uid), Some(gid)).expect("root may chown");
+            }
         }
         std::fs::write(&path, content).expect("the sandbox is writable");
         if let Some((uid, gid)) = self.user {
