@@ -175,10 +175,13 @@ fn dispatch(program: Program, words: &[OsString], path: &mut String) -> Result<(
     };
     match find(words) {
         Found::Unknown(path, word) => Err(error::unknown_command(program, &path, word).into()),
-        Found::Group(commands, found) if asked_for_help || (program == Program::Docker && found.is_empty()) => {
-            help::print_group(program, &found, commands)
+        Found::Group(commands, found) => {
+            help::print_group(program, &found, commands)?;
+            match asked_for_help || program == Program::Docker {
+                true => Ok(()),
+                false => Err(error::missing_command(program, &found).into()),
+            }
         }
-        Found::Group(_, found) => Err(error::missing_command(program, &found).into()),
         Found::Leaf(command, found, rest) => {
             path.clone_from(&found);
             if asked_for_help {

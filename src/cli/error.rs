@@ -54,12 +54,33 @@ pub fn unknown_command(program: Program, path: &str, word: &str) -> Usage {
 
 /// A group's name alone.
 pub fn missing_command(program: Program, path: &str) -> Usage {
-    let parent = full(program, path);
-    Usage {
-        what: format!("missing command '{parent} COMMAND'"),
-        see: format!("Try '{parent} --help' for more information"),
-        code: 125,
-    }
+    Usage::new(format!("missing command '{} COMMAND'", full(program, path)))
+}
+
+/// podman's sentences for a command without its container; docker says a number.
+const NOTHING_NAMED: [&str; 9] = [
+    "you must provide at least one name or id",
+    "start requires at least one argument",
+    "you must provide the name or id of a running container",
+    "you must supply a running container name or id",
+    "no names or ids specified",
+    "specify at least one container name or ID to log",
+    "exec requires the name or ID of a container or the --latest flag",
+    "image name or ID must be specified",
+    "requires a name, id, or the \"--latest\" flag",
+];
+
+/// The same complaint as docker has it.
+fn as_docker_counts(usage: &Usage, path: &str) -> Option<Usage> {
+    let known = NOTHING_NAMED.iter().any(|sentence| usage.what.ends_with(sentence))
+        || usage.what == "requires at least 1 arg(s), only received 0";
+    let (least, most) = match path.rsplit(' ').next() {
+        Some("exec") => (2, None),
+        Some("attach") => (1, Some(1)),
+        Some("port") => (1, Some(2)),
+        _ => (1, None),
+    };
+    (known && usage.see.is_empty()).then(|| Usage::wrong_number(Program::Docker, path, least, most, 0))
 }
 
 impl Usage {
@@ -84,7 +105,7 @@ impl Usage {
     pub fn wrong_number(program: Program, path: &str, least: usize, most: Option<usize>, given: usize) -> Self {
         let name = full(program, path);
         let what = match (program, least, most) {
-            (Program::Docker, 0, Some(0)) => format!("\"{name}\" accepts no arguments"),
+            (Program::Docker, 0, Some(0)) => format!("docker: '{name}' accepts no arguments"),
             (Program::Docker, least, most) => {
                 let number = match most {
                     None => format!("at least {least}"),
@@ -93,7 +114,7 @@ impl Usage {
                     Some(most) => format!("at least {least} and at most {most}"),
                 };
                 let several = if most.unwrap_or(least) == 1 { "" } else { "s" };
-                format!("\"{name}\" requires {number} argument{several}.")
+                format!("docker: '{name}' requires {number} argument{several}")
             }
             (_, 0, Some(0)) => format!("`{name}` takes no arguments"),
             (_, least, None) => format!("requires at least {least} arg(s), only received {given}"),
@@ -102,7 +123,15 @@ impl Usage {
             (_, least, Some(most)) => format!("accepts between {least} and {most} arg(s), received {given}"),
         };
         match program {
-            Program::Docker => Usage { what, see: format!("See '{name} --help'."), code: 1 },
+            Program::Docker => {
+                let arguments = super::help::arguments(path);
+                let usage = format!("{name} [OPTIONS] {arguments}");
+                Usage {
+                    what,
+                    see: format!("\nUsage:  {}\n\nSee '{name} --help' for more information", usage.trim_end()),
+                    code: 1,
+                }
+            }
             _ => Usage { what, see: String::new(), code: 125 },
         }
     }
@@ -212,6 +241,8 @@ pub fn report(program: Program, path: &str, error: &Error) -> u8 {
         return 141;
     }
     if let Some(usage) = error.downcast_ref::<Usage>() {
+        let counted = (program == Program::Docker).then(|| as_docker_counts(usage, path)).flatten();
+        let usage = counted.as_ref().unwrap_or(usage);
         let lead = if program == Program::Docker { "" } else { "Error: " };
         let _ = writeln!(stderr, "{lead}{}", usage.what);
         if !usage.see.is_empty() {
@@ -315,6 +346,12 @@ pub fn as_docker_says(text: &str) -> String {
         return format!(
             "cannot remove container \"{id}\": container is running: stop the container before removing or force remove"
         );
+    }
+    if let Some(id) = between(text, "can only kill running containers. ", " is in state") {
+        return format!("cannot kill container: {id}: container {id} is not running");
+    }
+    if text.contains("you can only attach to running containers") {
+        return "You cannot attach to a stopped container, start it first".to_string();
     }
     text.to_string()
 }

@@ -128,6 +128,15 @@ pub fn arguments_of(command: &clap::Command) -> String {
     words.join(" ")
 }
 
+/// The same by the command's full name; empty when there is no such command.
+pub fn arguments(path: &str) -> String {
+    let words: Vec<std::ffi::OsString> = path.split(' ').map(Into::into).collect();
+    match super::command::find(&words) {
+        super::command::Found::Leaf(command, ..) => arguments_of(&command.definition()),
+        _ => String::new(),
+    }
+}
+
 fn options_of(command: &clap::Command) -> String {
     let mut options: Vec<&Arg> =
         command.get_arguments().filter(|arg| !arg.is_positional() && !arg.is_hide_set()).collect();

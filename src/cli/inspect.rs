@@ -15,7 +15,7 @@ use serde_json::Value;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Containers or images, by name or ID
-    #[arg(value_name = "CONTAINER|IMAGE")]
+    #[arg(value_name = "CONTAINER|IMAGE [CONTAINER|IMAGE...]")]
     names: Vec<String>,
     /// Go template, or json
     #[arg(short, long, value_name = "FORMAT")]
@@ -103,7 +103,8 @@ pub fn print(
     if format.is_none() || !found.is_empty() {
         let templates = |fault: anyhow::Error| match engine.config.program {
             Program::Docker => fault,
-            _ => fault.context("inspecting object: printing inspect output"),
+            _ if fault.to_string().contains("executing") => fault.context("inspecting object: printing inspect output"),
+            _ => fault,
         };
         output::documents(&found, format).map_err(templates)?;
     }

@@ -43,7 +43,7 @@ pub fn start(flags: &Flags) -> Result<()> {
         Some("fatal" | "panic") => LevelFilter::Off,
         Some(other) => {
             return Err(Fault::invalid(format!(
-                "log level {other:?} is not supported, choose from: trace, debug, info, warn, warning, error, fatal, panic"
+                "Log Level {other:?} is not supported, choose from: trace, debug, info, warn, warning, error, fatal, panic"
             ))
             .into());
         }

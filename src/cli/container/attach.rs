@@ -35,7 +35,8 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         (Some(name), false) => container::find(engine, name)?,
         (None, true) => container::latest(engine)?,
         _ => {
-            return Err(Usage::new("attach requires the name or id of one running container or the latest flag").into());
+            let name = engine.config.program.name();
+            return Err(Usage::new(format!("\"{name} attach\" requires a name, id, or the \"--latest\" flag")).into());
         }
     };
     let options = AttachOptions {

@@ -8,7 +8,7 @@ use anyhow::Result;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Containers, by name or ID
-    #[arg(value_name = "CONTAINER")]
+    #[arg(value_name = "CONTAINER [CONTAINER...]")]
     containers: Vec<String>,
     /// Go template, or json
     #[arg(short, long, value_name = "FORMAT")]

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Containers, by name or ID
-    #[arg(value_name = "CONTAINER")]
+    #[arg(value_name = "CONTAINER [CONTAINER...]")]
     containers: Vec<String>,
     /// Signal all running containers
     #[arg(short, long)]

@@ -79,7 +79,7 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         return Err(Usage::new("last and latest are mutually exclusive").into());
     }
     if args.quiet && args.ns {
-        return Err(Usage::new("quiet and namespace are mutually exclusive").into());
+        return Err(Usage::new("quiet conflicts with size and namespace").into());
     }
     if args.ns && args.size {
         return Err(Usage::new("size and namespace options conflict").into());
@@ -135,6 +135,7 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         default.push_str("\t{{.Size}}");
     }
     let listing = Listing {
+        command: "ps",
         program,
         format,
         default: &default,

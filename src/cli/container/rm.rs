@@ -17,7 +17,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Containers, by name or ID
-    #[arg(value_name = "CONTAINER")]
+    #[arg(value_name = "CONTAINER [CONTAINER...]")]
     containers: Vec<String>,
     /// Remove all containers
     #[arg(short, long)]

@@ -12,7 +12,7 @@ use anyhow::Result;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Container, then columns or ps options
-    #[arg(trailing_var_arg = true, value_name = "CONTAINER")]
+    #[arg(trailing_var_arg = true, value_name = "CONTAINER [COLUMN...]")]
     words: Vec<String>,
     /// Act on the container that was created last
     #[arg(short, long)]

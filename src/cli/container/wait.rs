@@ -13,7 +13,7 @@ use anyhow::Result;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Containers, by name or ID
-    #[arg(value_name = "CONTAINER")]
+    #[arg(value_name = "CONTAINER [CONTAINER...]")]
     containers: Vec<String>,
     /// State to wait for: stopped, exited, running, created, paused, removed (may be given several times)
     #[arg(long = "condition", value_name = "STATE", value_delimiter = ',')]

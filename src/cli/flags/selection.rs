@@ -18,10 +18,7 @@ pub fn parse_filters(filters: &[String]) -> Result<Vec<(String, String)>> {
                 };
                 Ok((key, value.trim().to_string()))
             }
-            None => {
-                Err(Fault::invalid(format!("invalid filter {filter:?}: must be in the form of <filter>=<value>"))
-                    .into())
-            }
+            None => Err(Fault::invalid(format!("invalid filter {filter:?}")).into()),
         })
         .collect()
 }

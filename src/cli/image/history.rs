@@ -43,6 +43,7 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
     }
     let created = if docker && !args.human { "CreatedAt" } else { "Created" };
     let listing = Listing {
+        command: "history",
         program: engine.config.program,
         format: args.format.as_deref(),
         default: &format!("{{{{.ID}}}}\\t{{{{.{created}}}}}\\t{{{{.CreatedBy}}}}\\t{{{{.Size}}}}\\t{{{{.Comment}}}}"),

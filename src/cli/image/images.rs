@@ -76,6 +76,7 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
     let digest = if args.digests { "{{.Digest}}\\t" } else { "" };
     let history = if args.history { "\\t{{.History}}" } else { "" };
     let listing = Listing {
+        command: "images",
         program: engine.config.program,
         format: args.format.as_deref(),
         default: &format!(

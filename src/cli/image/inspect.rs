@@ -1,8 +1,7 @@
 //! `image inspect`
 
-use crate::cli::{error, output};
+use crate::cli::inspect::{Wanted, print};
 use crate::engine::Engine;
-use crate::engine::image::inspect;
 use anyhow::Result;
 
 /// Display the configuration of images
@@ -18,18 +17,5 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, engine: &Engine) -> Result<()> {
-    let mut found = Vec::new();
-    let mut last = None;
-    for image in &args.images {
-        match inspect::inspect(engine, image) {
-            Ok(document) => found.push(document),
-            Err(failure) => {
-                if let Some(previous) = last.replace(failure) {
-                    output::note(error::line(engine.config.program, &previous));
-                }
-            }
-        }
-    }
-    output::documents(&found, args.format.as_deref())?;
-    last.map_or(Ok(()), Err)
+    print(engine, &args.images, false, Wanted::Image, false, args.format.as_deref())
 }

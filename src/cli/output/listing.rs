@@ -1,13 +1,15 @@
 //! How commands that list things show their rows: a table, a template per row, or JSON, in each tool's manner.
 
 use super::template::{Template, unescape};
-use super::{align, pretty, printable};
+use super::{align, in_template, pretty, printable};
 use crate::config::Program;
 use anyhow::Result;
 use serde_json::{Map, Value};
 
 /// Rows, and how they are to be shown.
 pub struct Listing<'a> {
+    /// Whose list: errors of templates name it.
+    pub command: &'a str,
     /// Decides widths, and the shape of `json`.
     pub program: Program,
     /// `--format`: none, `table`, `table TEMPLATE`, `json`, a template.
@@ -37,14 +39,16 @@ impl Listing<'_> {
             Some(rest) if rest.starts_with([' ', '\t', '\\', '{']) => (true, rest.trim_start()),
             _ => (false, self.format.unwrap_or_default()),
         };
-        let template = Template::parse(&unescape(text))?;
+        let text = unescape(text);
+        let located = |fault| in_template(fault, self.command, &text);
+        let template = Template::parse(&text).map_err(located)?;
         let mut out = String::new();
         if table && self.heading {
             out.push_str(&self.render_heading(&template));
             out.push('\n');
         }
         for row in self.rows {
-            let line = template.execute(row)?;
+            let line = template.execute(row).map_err(located)?;
             // A name from an image must not drive the terminal; tabs are the template's own.
             let clean: Vec<String> = line.split('\n').map(clean).collect();
             out.push_str(&clean.join("\n"));
@@ -108,6 +112,7 @@ mod tests {
         let rows = [json!({"ID": "abc", "CreatedAt": "now", "Labels": {"a": "b\u{1b}[2J"}})];
         let whole = || json!([{"Id": "abc"}]);
         let listing = Listing {
+            command: "test",
             program,
             format,
             default: "{{.ID}}\t{{.CreatedAt}}",

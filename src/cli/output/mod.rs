@@ -11,6 +11,7 @@ pub use yaml::yaml;
 use crate::config::Program;
 use crate::engine::Engine;
 use crate::engine::container::Selection;
+use crate::fault::Fault;
 use crate::model::id::ContainerId;
 use anyhow::{Error, Result};
 use serde::Serialize as _;
@@ -113,15 +114,38 @@ pub fn pretty(value: &Value) -> String {
 /// What every `inspect` prints: all documents as one array, or each through the template of `--format`; `json` is one
 /// compact line each.
 pub fn documents(found: &[Value], format: Option<&str>) -> Result<()> {
+    documents_of("inspect", found, format)
+}
+
+/// The same for another command: errors of templates name it.
+pub fn documents_of(command: &str, found: &[Value], format: Option<&str>) -> Result<()> {
     match format.map(str::trim) {
         None | Some("") => line(pretty(&Value::Array(found.to_vec()))),
         Some("json") => line(Value::Array(found.to_vec())),
         Some(_) => {
-            let template = template::Template::parse(&template::unescape(format.unwrap_or_default()))?;
+            let format = template::unescape(format.unwrap_or_default());
+            let located = |fault| in_template(fault, command, &format);
+            let template = template::Template::parse(&format).map_err(located)?;
             for document in found {
-                line(template.execute(document)?)?;
+                line(template.execute(document).map_err(located)?)?;
             }
             Ok(())
         }
     }
+}
+
+/// Go says which template, line and column: `template: ps:1:2: executing "ps" at <.Foo>: …`.
+pub fn in_template(fault: Fault, name: &str, format: &str) -> Fault {
+    let what = if let Some(rest) = fault.what.strip_prefix("template: executing \"\" at <") {
+        let field = rest.split('>').next().unwrap_or_default();
+        let at = format.find(field).unwrap_or(0);
+        let line = format[..at].matches('\n').count() + 1;
+        let column = at - format[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        format!("template: {name}:{line}:{column}: executing \"{name}\" at <{rest}")
+    } else if let Some(why) = fault.what.strip_prefix("template parsing error: template: ") {
+        format!("template: {name}:1: {why}")
+    } else {
+        return fault;
+    };
+    Fault { what, ..fault }
 }

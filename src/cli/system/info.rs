@@ -34,7 +34,7 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         Some("json") => output::line(output::pretty(&shown)),
         Some(format) => {
             let data: Value = if docker { shown } else { names::as_in_go(shown) };
-            output::documents(&[data], Some(format))
+            output::documents_of("info", &[data], Some(format))
         }
     }
 }

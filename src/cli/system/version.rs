@@ -21,7 +21,7 @@ pub fn run(args: &Args, config: &Config) -> Result<()> {
     match args.format.as_deref().map(str::trim) {
         None | Some("") => output::text(words(config.program, &value["Client"])),
         Some("json") => output::line(value),
-        Some(format) => output::documents(&[value], Some(format)),
+        Some(format) => output::documents_of("version", &[value], Some(format)),
     }
 }
 

@@ -15,11 +15,11 @@ pub fn parse_memory(name: &str, text: &str, unlimited: bool) -> Result<i64, Faul
 
 /// `1.5` → billionths of a CPU; digits beyond the ninth are refused, as docker does.
 pub fn parse_cpus(text: &str) -> Result<i64, Fault> {
-    let bad = |why: &str| Fault::invalid(format!("invalid value for cpus: {text:?}: {why}"));
+    let bad = |why: &str| Fault::invalid(format!("invalid argument {text:?} for \"--cpus\" flag: {why}"));
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(whole) || !digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
-        return Err(bad("not a number"));
+        return Err(bad(&format!("strconv.ParseFloat: parsing {text:?}: invalid syntax")));
     }
     if fraction.trim_end_matches('0').len() > 9 {
         return Err(bad("value is too precise"));
