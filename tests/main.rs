@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)] // `skipped: needs X`
 
 mod architecture;
+mod cli;
 mod container;
 mod generated;
 mod image;

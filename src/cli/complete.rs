@@ -16,11 +16,13 @@ use std::ffi::OsString;
 
 /// Runs the hidden command; `None` when `words` do not name it.
 pub fn hidden(program: Program, words: &[OsString]) -> Option<u8> {
-    let (first, words) = words.split_first()?;
-    if first != "__complete" {
+    let at = words.iter().position(|word| word == "__complete")?;
+    // Global options may stand before it; anything else makes it a word of a command.
+    if !matches!(globals::parse(program, &words[..at]), Ok((_, [])) ) {
         return None;
     }
-    let names = candidates(program, words).unwrap_or_default();
+    let words = [&words[..at], &words[at + 1..]].concat();
+    let names = candidates(program, &words).unwrap_or_default();
     let lines: String = names.iter().map(|name| format!("{name}\n")).collect();
     let _ = output::text(lines);
     Some(0)
@@ -29,25 +31,28 @@ pub fn hidden(program: Program, words: &[OsString]) -> Option<u8> {
 /// What a word of a command may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Names {
-    Containers(fn(Phase) -> bool),
+    Containers(Which),
     Images,
     Both,
 }
 
-fn any(_: Phase) -> bool {
-    true
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Any,
+    Running,
+    Paused,
+    Stopped,
 }
 
-fn running(phase: Phase) -> bool {
-    phase == Phase::Running
-}
-
-fn paused(phase: Phase) -> bool {
-    phase == Phase::Paused
-}
-
-fn stopped(phase: Phase) -> bool {
-    matches!(phase, Phase::Created | Phase::Exited { .. })
+impl Which {
+    fn holds(self, phase: Phase) -> bool {
+        match self {
+            Which::Any => true,
+            Which::Running => phase == Phase::Running,
+            Which::Paused => phase == Phase::Paused,
+            Which::Stopped => matches!(phase, Phase::Created | Phase::Exited { .. }),
+        }
+    }
 }
 
 /// What the word after `before` others names.
@@ -61,12 +66,12 @@ fn wanted(path: &str, before: usize) -> Option<Names> {
         (_, "history" | "tag" | "push" | "run" | "create") => first(Names::Images),
         (_, "save") => Some(Names::Images),
         ("image" | "system", _) => None,
-        (_, "attach" | "exec" | "top") => first(Names::Containers(running)),
-        (_, "kill" | "pause" | "stop") => Some(Names::Containers(running)),
-        (_, "start") => Some(Names::Containers(stopped)),
-        (_, "unpause") => Some(Names::Containers(paused)),
-        (_, "exists" | "port" | "rename") => first(Names::Containers(any)),
-        (_, "inspect" | "logs" | "restart" | "rm" | "remove" | "wait") => Some(Names::Containers(any)),
+        (_, "attach" | "exec" | "top") => first(Names::Containers(Which::Running)),
+        (_, "kill" | "pause" | "stop") => Some(Names::Containers(Which::Running)),
+        (_, "start") => Some(Names::Containers(Which::Stopped)),
+        (_, "unpause") => Some(Names::Containers(Which::Paused)),
+        (_, "exists" | "port" | "rename") => first(Names::Containers(Which::Any)),
+        (_, "inspect" | "logs" | "restart" | "rm" | "remove" | "wait") => Some(Names::Containers(Which::Any)),
         _ => None,
     }
 }
@@ -85,7 +90,7 @@ fn candidates(program: Program, words: &[OsString]) -> Result<Vec<String>> {
     if let Names::Containers(wanted) = names {
         found = containers(&engine, wanted, &current)?;
     } else if names == Names::Both {
-        found = containers(&engine, any, &current)?;
+        found = containers(&engine, Which::Any, &current)?;
     }
     if matches!(names, Names::Images | Names::Both) {
         for image in images::list(&engine, &images::ListOptions::default())? {
@@ -105,9 +110,9 @@ fn candidates(program: Program, words: &[OsString]) -> Result<Vec<String>> {
 }
 
 /// Names; ids only when no name begins so.
-fn containers(engine: &Engine, wanted: fn(Phase) -> bool, current: &str) -> Result<Vec<String>> {
+fn containers(engine: &Engine, wanted: Which, current: &str) -> Result<Vec<String>> {
     let listed = container::list(engine, &ListOptions { all: true, ..ListOptions::default() })?;
-    let listed: Vec<_> = listed.into_iter().filter(|one| wanted(one.phase)).collect();
+    let listed: Vec<_> = listed.into_iter().filter(|one| wanted.holds(one.phase)).collect();
     let names: Vec<String> = listed.iter().map(|one| one.name.clone()).collect();
     if current.is_empty() || names.iter().any(|name| name.starts_with(current)) {
         return Ok(names);
@@ -177,9 +182,9 @@ mod tests {
     fn every_command_completes_what_it_acts_on() {
         assert_eq!(wanted("run", 0), Some(Names::Images));
         assert_eq!(wanted("run", 1), None);
-        assert_eq!(wanted("rm", 3), Some(Names::Containers(any)));
+        assert_eq!(wanted("rm", 3), Some(Names::Containers(Which::Any)));
         assert_eq!(wanted("image rm", 3), Some(Names::Images));
-        assert_eq!(wanted("container exec", 0), Some(Names::Containers(running)));
+        assert_eq!(wanted("container exec", 0), Some(Names::Containers(Which::Running)));
         assert_eq!(wanted("inspect", 1), Some(Names::Both));
         assert_eq!(wanted("info", 0), None);
     }

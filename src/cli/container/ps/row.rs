@@ -68,7 +68,7 @@ impl Row<'_> {
     }
 
     fn command(&self) -> String {
-        let text = self.listed.command.join(" ");
+        let text = printable(&self.listed.command.join(" "));
         match self.program {
             Program::Docker => {
                 let quoted = if self.whole || text.chars().count() <= 20 {
@@ -211,13 +211,15 @@ impl Row<'_> {
         put("LocalVolumes", "0".into());
         put("Platform", "".into());
         // `{{.Label "k"}}`: a method in Go; here the engine of templates takes an argument as a key.
-        put("Label", json!(listed.labels));
+        let labels: Map<String, Value> =
+            listed.labels.iter().map(|(key, value)| (printable(key), printable(value).into())).collect();
+        put("Label", Value::Object(labels.clone()));
         if docker {
-            put("Labels", self.labels_text().into());
+            put("Labels", printable(&self.labels_text()).into());
             put("Mounts", self.mounts_text().into());
             return Value::Object(fields);
         }
-        put("Labels", json!(listed.labels));
+        put("Labels", Value::Object(labels));
         put("Mounts", json!(listed.mounts));
         let image_id = listed.image_id.strip_prefix("sha256:").unwrap_or(&listed.image_id);
         put("ImageID", if self.whole { image_id.into() } else { image_id.get(..12).unwrap_or(image_id).into() });

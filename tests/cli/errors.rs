@@ -1,0 +1,126 @@
+use super::with_two;
+use crate::support::Sandbox;
+
+#[test]
+fn a_line_that_makes_no_sense_is_refused_in_podmans_words() {
+    let sandbox = Sandbox::new();
+    for (line, words) in [
+        ("frob", "unrecognized command `barge frob`\nTry 'barge --help' for more information"),
+        (
+            "container frob",
+            "unrecognized command `barge container frob`\nTry 'barge container --help' for more information",
+        ),
+        ("--frob", "unknown flag: --frob\nSee 'barge --help'"),
+        ("ps --frob", "unknown flag: --frob\nSee 'barge ps --help'"),
+        ("ps --frob=1", "unknown flag: --frob\nSee 'barge ps --help'"),
+        ("ps -aQ", "unknown shorthand flag: 'Q' in -aQ\nSee 'barge ps --help'"),
+        ("run --frob image", "unknown flag: --frob\nSee 'barge run --help'"),
+        ("run --name", "flag needs an argument: --name\nSee 'barge run --help'"),
+        ("ps -n", "flag needs an argument: 'n' in -n\nSee 'barge ps --help'"),
+        (
+            "ps --all=x",
+            "invalid argument \"x\" for \"-a, --all\" flag: strconv.ParseBool: parsing \"x\": invalid syntax\nSee 'barge ps --help'",
+        ),
+        (
+            "ps -n x",
+            "invalid argument \"x\" for \"-n, --last\" flag: strconv.ParseInt: parsing \"x\": invalid syntax\nSee 'barge ps --help'",
+        ),
+        ("ps x", "`barge ps` takes no arguments"),
+        ("rename a", "accepts 2 arg(s), received 1"),
+        ("rename a b c", "accepts 2 arg(s), received 3"),
+        ("run", "requires at least 1 arg(s), only received 0"),
+        ("rm", "you must provide at least one name or id"),
+        ("start", "start requires at least one argument"),
+        ("wait", "\"barge wait\" requires a name, id, or the \"--latest\" flag"),
+        ("inspect", "no names or ids specified"),
+        ("stop --all --latest", "--all and --latest cannot be used together"),
+        ("stop --all x", "no arguments are needed with --all"),
+        (
+            "inspect --type frob x",
+            "invalid type \"frob\": must be \"image\", \"container\", \"pod\", \"network\", \"volume\", or \"all\"",
+        ),
+        ("ps --filter name", "invalid filter \"name\""),
+        ("ps --filter frob=1", "frob is an invalid filter"),
+    ] {
+        sandbox.run(line).stderr_is(&format!("Error: {words}\n")).stdout_is("").code(125);
+    }
+}
+
+#[test]
+fn what_does_not_exist_is_named() {
+    let sandbox = Sandbox::new();
+    let missing = "no container with name or ID \"nosuch\" found: no such container";
+    for verb in ["stop", "start", "kill", "pause", "unpause", "restart", "wait", "port", "top", "attach", "logs"] {
+        sandbox.run(&format!("{verb} nosuch")).is(&format!("Error: {missing}\n")).code(125);
+    }
+    sandbox.run("rename nosuch x").is(&format!("Error: {missing}\n")).code(125);
+    sandbox.run("rm nosuch").is(&format!("Error: {missing}\n")).code(1);
+    sandbox.run("rm --force nosuch").ok().is("");
+    sandbox.run("rm --ignore nosuch").ok().is("");
+    sandbox.run("wait --ignore nosuch").ok().is("-1\n");
+    sandbox.run("container exists nosuch").is("").code(1);
+    sandbox.run("inspect nosuch").is("[]\nError: inspecting object: no such object: \"nosuch\"\n").code(125);
+    sandbox.run("container inspect nosuch").is("[]\nError: inspecting object: no such container nosuch\n").code(125);
+    sandbox.run("image inspect nosuch").is("[]\nError: inspecting object: nosuch: image not known\n").code(125);
+}
+
+#[test]
+fn all_of_nothing_is_a_success_without_a_word() {
+    let sandbox = Sandbox::new();
+    for line in [
+        "rm -t 0 -f -a",
+        "stop -a",
+        "kill -a",
+        "pause -a",
+        "unpause -a",
+        "start --all",
+        "restart -a",
+        "container prune -f",
+    ] {
+        sandbox.run(line).ok().is("");
+    }
+}
+
+#[test]
+fn of_several_names_each_is_tried() {
+    let sandbox = with_two();
+    sandbox
+        .run("rm nosuch one other two")
+        .stdout_is("one\ntwo\n")
+        .stderr_is(
+            "Error: no container with name or ID \"nosuch\" found: no such container\n\
+             Error: no container with name or ID \"other\" found: no such container\n",
+        )
+        .code(1);
+    sandbox.run("ps -aq").ok().is("");
+}
+
+#[test]
+fn a_name_is_taken_once() {
+    let sandbox = with_two();
+    sandbox
+        .run("create --name one --rootfs fs true")
+        .fails()
+        .has("the container name \"one\" is already in use by")
+        .code(125);
+    sandbox.run("rename one two").fails().has("\"two\" is already in use").code(125);
+    sandbox
+        .run("create --name -x --rootfs fs true")
+        .fails()
+        .has("names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*")
+        .code(125);
+    sandbox.run("create --replace --rootfs fs true").fails().has("cannot replace container without --name being set");
+    sandbox.run("create --replace --name one --rootfs fs true").ok();
+    sandbox.run("ps -a --format {{.Names}} --sort names").ok().is("one\ntwo\n");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let sandbox = with_two();
+    let program = sandbox.program().display();
+    let line = format!("{program} --help | true; echo ${{PIPESTATUS[0]}}");
+    let mut command = sandbox.other("bash");
+    command.args(["-c", &line]);
+    let finished = sandbox.finish(command, b"");
+    assert_eq!(finished.stderr, "", "{finished}");
+}
