@@ -18,7 +18,7 @@ use std::ffi::OsString;
 pub fn hidden(program: Program, words: &[OsString]) -> Option<u8> {
     let at = words.iter().position(|word| word == "__complete")?;
     // Global options may stand before it; anything else makes it a word of a command.
-    if !matches!(globals::parse(program, &words[..at]), Ok((_, [])) ) {
+    if !matches!(globals::parse(program, &words[..at]), Ok((_, []))) {
         return None;
     }
     let words = [&words[..at], &words[at + 1..]].concat();

@@ -68,7 +68,7 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         latest: args.latest,
         id_files: &args.id_files,
         filters: &args.filters,
-        ignore: ignore,
+        ignore,
         running: false,
     };
     let selection = wanted.selection("you must provide at least one name or id")?;

@@ -166,10 +166,9 @@ fn entrypoint(text: &str, program: Program) -> Vec<String> {
     if text.is_empty() {
         return Vec::new();
     }
-    if program != Program::Docker && text.starts_with('[') {
-        if let Ok(words) = serde_json::from_str::<Vec<String>>(text) {
-            return words;
-        }
+    let list = (program != Program::Docker && text.starts_with('[')).then(|| serde_json::from_str::<Vec<String>>(text));
+    if let Some(Ok(words)) = list {
+        return words;
     }
     vec![text.to_string()]
 }
