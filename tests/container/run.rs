@@ -271,7 +271,7 @@ fn mounts_of_all_kinds() {
             .ok()
             .is("hello\n");
         sandbox.args(&["run", "--rm", "-v", "./shared:/mnt", "busybox", "ls", "/mnt"]).ok().is("file\n");
-        sandbox.args(&["run", "--rm", "-v", &format!("{dir}/missing:/mnt"), "busybox", "ls", "/mnt"]).ok().is("");
+        sandbox.args(&["run", "--rm", "-v", &format!("{dir}/../missing:/mnt"), "busybox", "ls", "/mnt"]).ok().is("");
         sandbox
             .args(&["run", "--rm", "--mount", &format!("type=bind,src={dir}/gone,dst=/mnt"), "busybox", "true"])
             .fails()

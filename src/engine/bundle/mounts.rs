@@ -31,11 +31,13 @@ pub(super) fn mounts(spec: &ContainerSpec, resolved: &Resolved, facts: &Facts) -
     for volume in &resolved.volumes {
         let source = facts.volumes.join(&volume.directory);
         let access = if volume.read_only { "ro" } else { "rw" };
+        // Kept with the engine's owners, shown with the container's.
+        let owners = if facts.ids.is_some() { "idmap" } else { "rw" };
         users.push(mount(
             &volume.target,
             "bind",
             &source.to_string_lossy(),
-            &["rbind", "rprivate", "nosuid", "nodev", access],
+            &["bind", "rprivate", "nosuid", "nodev", owners, access],
         ));
     }
     for wanted in &spec.mounts {

@@ -44,6 +44,10 @@ pub(super) fn gather(engine: &Engine, container: &Container, root: &RootMount) -
         maps_tty: !engine.config.rootless || maps(5)?,
     };
     facts.files = generated(engine, container, &own, &facts, passwd)?;
+    if spec.namespaces.user == UserMode::NoMap {
+        // Nobody in there owns the image's directories, so nothing can be made in them to mount on.
+        facts.files.retain(|(_, target, _)| tree.root.find(target).is_ok_and(|found| found.is_some()));
+    }
     Ok(facts)
 }
 
@@ -348,7 +352,7 @@ fn hard_limits(spec: &ContainerSpec) -> BTreeMap<String, u64> {
             limits.insert(name.to_string(), hard);
         }
     }
-    if nix::unistd::geteuid().is_root() && !limits.is_empty() && has_capability(SYS_RESOURCE) {
+    if !spec.resources.ulimits.is_empty() && has_capability(SYS_RESOURCE) {
         // Whoever may raise its own limits may give any; files are bounded by the kernel's own maximum.
         let most = std::fs::read_to_string("/proc/sys/fs/nr_open").ok().and_then(|text| text.trim().parse().ok());
         for (name, limit) in &mut limits {

@@ -1,6 +1,7 @@
 //! A bundle and this host → everything that a child will do. All files are opened here, all words written.
 
 mod devices;
+mod mapped;
 mod mounts;
 mod namespaces;
 mod paths;
@@ -62,6 +63,8 @@ pub struct Builder<'a> {
     /// The slot of the devpts at `/dev/pts`.
     pts: Option<usize>,
     cgroup: Option<(cgroup::Place, Box<dyn CgroupDriver>)>,
+    /// The container's own, with maps.
+    user_namespace: Option<OwnedFd>,
 }
 
 impl Builder<'_> {
@@ -98,6 +101,7 @@ pub fn of_bundle(bundle: &Bundle, stdio: Stdio, preserved: Vec<OwnedFd>, gate: b
         dev: None,
         pts: None,
         cgroup: make_cgroup(bundle, facts)?,
+        user_namespace: None,
     };
     let first_private = 3 + preserved.len() as i32;
     builder.push(Step::Undumpable);

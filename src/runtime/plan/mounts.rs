@@ -48,7 +48,7 @@ impl Builder<'_> {
         let place = clean(mount.destination());
         let words = mount.options().as_deref().unwrap_or_default();
         let options = options::parse(words.iter().map(String::as_str));
-        if mount.uid_mappings().is_some() || mount.gid_mappings().is_some() || options.map_ids {
+        if mount.uid_mappings().is_some() || mount.gid_mappings().is_some() {
             return Err(Fault::unsupported("id-mapped mounts are not built").into());
         }
         let kind = mount.typ().as_deref().unwrap_or(if options.bind { "bind" } else { "none" });
@@ -146,6 +146,9 @@ impl Builder<'_> {
     ) -> Result<()> {
         if !top.is_empty() {
             mount::set_attributes(tree.as_fd(), top, false).context("setting the mount's options")?;
+        }
+        if let (true, Some(user_namespace)) = (options.map_ids && self.maps_owners(), &self.user_namespace) {
+            super::mapped::map(&tree, place, user_namespace.as_fd())?;
         }
         if !options.below.is_empty() {
             mount::set_attributes(tree.as_fd(), options.below, true).context("setting the mount's options")?;

@@ -69,7 +69,9 @@ impl Builder<'_> {
                 (Kind::User, None) => {
                     let Some(linux) = self.bundle.spec.linux() else { continue };
                     let maps = (linux.uid_mappings().as_deref(), linux.gid_mappings().as_deref());
-                    user_namespace::with_maps(maps.0.unwrap_or_default(), maps.1.unwrap_or_default())?
+                    let fd = user_namespace::with_maps(maps.0.unwrap_or_default(), maps.1.unwrap_or_default())?;
+                    self.user_namespace = Some(fd.try_clone()?);
+                    fd
                 }
                 (_, Some(path)) => open_host(path, &format!("{} namespace", word(kind)))?,
                 (_, None) => {

@@ -2,12 +2,12 @@
 
 use super::{Builder, open_host, text};
 use crate::fault::{Fault, Kind};
-use crate::runtime::RootSource;
 use crate::runtime::step::{Source, Step};
+use crate::runtime::{Bundle, RootSource};
 use crate::sys::mount::{self, Attributes, Context as Mounting};
 use crate::sys::path::own_name;
 use anyhow::{Context, Result};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Redirects, metacopy and the index would let one layer lead into another; all are off whatever the host's defaults.
@@ -23,7 +23,21 @@ pub struct Overlay<'a> {
     pub userxattr: bool,
 }
 
+/// Those directories, opened.
+#[derive(Debug)]
+pub struct Layers {
+    pub lower: Vec<OwnedFd>,
+    pub upper: OwnedFd,
+    pub work: OwnedFd,
+}
+
 impl Builder<'_> {
+    /// Whether the layers are kept with other owners than the container is to see. In an ordinary user's namespace they
+    /// are as they are: only root of the machine may map the ids of a mount.
+    pub(super) fn maps_owners(&self) -> bool {
+        self.facts.initial_user_namespace && self.user_namespace.is_some()
+    }
+
     /// Makes the root mount as far as it can be made before the clone.
     pub(super) fn root(&mut self) -> Result<Source> {
         match &self.bundle.root {
@@ -35,6 +49,9 @@ impl Builder<'_> {
                 let tree =
                     mount::clone_tree(dir.as_fd(), c"", true).with_context(|| format!("binding {}", path.display()))?;
                 private(tree.as_fd())?;
+                if let (true, Some(user_namespace)) = (self.maps_owners(), &self.user_namespace) {
+                    super::mapped::map(&tree, path, user_namespace.as_fd())?;
+                }
                 Ok(Source::Given(tree))
             }
             RootSource::Throwaway { path, scratch, userxattr } => {
@@ -56,8 +73,14 @@ impl Builder<'_> {
     }
 
     fn overlay(&mut self, overlay: Overlay) -> Result<Source> {
-        if let Some(mount) = by_descriptor(&overlay)? {
+        let mapped = self.maps_owners().then_some(self.user_namespace.as_ref()).flatten();
+        if let Some(mount) = by_descriptor(&overlay, mapped.map(|fd| (fd.as_fd(), self.bundle)))? {
             return Ok(Source::Given(mount));
+        }
+        if mapped.is_some() {
+            return Err(
+                Fault::unsupported("a user namespace of its own on this kernel's overlay: needs Linux 6.5").into()
+            );
         }
         let mut options = String::new();
         for (key, value) in OPTIONS {
@@ -94,12 +117,17 @@ pub fn private(mount: std::os::fd::BorrowedFd<'_>) -> Result<()> {
 
 /// An overlay whose layers are named by descriptors, so that no path is too long and no list has too many; `None` when
 /// this kernel can't (before 6.5; 6.1 accepts `lowerdir+` and fails only when the mount is made).
-pub fn by_descriptor(overlay: &Overlay) -> Result<Option<OwnedFd>> {
+pub fn by_descriptor(overlay: &Overlay, mapped: Option<(BorrowedFd<'_>, &Bundle)>) -> Result<Option<OwnedFd>> {
     let open = |path: &Path| open_host(path, "layer directory");
-    let lower: Result<Vec<OwnedFd>> = overlay.lower.iter().map(|path| open(path)).collect();
-    let (lower, upper, work) = (lower?, open(overlay.upper)?, open(overlay.work)?);
+    let layers = match mapped {
+        Some((user_namespace, bundle)) => super::mapped::layers(overlay, user_namespace, bundle)?,
+        None => {
+            let lower: Result<Vec<OwnedFd>> = overlay.lower.iter().map(|path| open(path)).collect();
+            Layers { lower: lower?, upper: open(overlay.upper)?, work: open(overlay.work)? }
+        }
+    };
     let context = Mounting::open(c"overlay").context("opening the overlay file system")?;
-    match configure(&context, overlay, &lower, &upper, &work).and_then(|()| context.try_mount(0)) {
+    match configure(&context, overlay, &layers).and_then(|()| context.try_mount(0)) {
         Ok(mount) => Ok(Some(mount)),
         Err(error) => match (error.raw_os_error(), context.message()) {
             (Some(libc::EINVAL | libc::ENOENT | libc::EOPNOTSUPP), _) if !takes_descriptors() => Ok(None),
@@ -111,19 +139,13 @@ pub fn by_descriptor(overlay: &Overlay) -> Result<Option<OwnedFd>> {
     }
 }
 
-fn configure(
-    context: &Mounting,
-    overlay: &Overlay,
-    lower: &[OwnedFd],
-    upper: &OwnedFd,
-    work: &OwnedFd,
-) -> std::io::Result<()> {
+fn configure(context: &Mounting, overlay: &Overlay, layers: &Layers) -> std::io::Result<()> {
     context.string(c"source", c"overlay")?;
-    for fd in lower {
+    for fd in &layers.lower {
         context.string(c"lowerdir+", &own_name(fd.as_fd())?)?;
     }
-    context.string(c"upperdir", &own_name(upper.as_fd())?)?;
-    context.string(c"workdir", &own_name(work.as_fd())?)?;
+    context.string(c"upperdir", &own_name(layers.upper.as_fd())?)?;
+    context.string(c"workdir", &own_name(layers.work.as_fd())?)?;
     for (key, value) in OPTIONS {
         context.string(key, value)?;
     }
