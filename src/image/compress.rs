@@ -111,16 +111,35 @@ fn take(waiting: &mut VecDeque<Receiver<std::io::Result<Finished>>>, sink: Sink<
 
 fn work(todo: &Mutex<Receiver<Job>>, level: u32) {
     let mut compress = Compress::new(flate2::Compression::new(level.clamp(1, 9)), false);
+    let mut stored = Compress::new(flate2::Compression::none(), false);
+    let mut probe = Compress::new(flate2::Compression::fast(), false);
     loop {
         let job = match todo.lock() {
             Ok(todo) => todo.recv(),
             Err(_) => return,
         };
         let Ok(Job { block, dictionary, last, mut output, reply }) = job else { return };
-        let result = deflate(&mut compress, &block, &dictionary, last, &mut output);
+        // What is compressed already costs most and gives nothing.
+        let result = if is_noise(&mut probe, &block, &mut output) {
+            deflate(&mut stored, &block, &[], last, &mut output)
+        } else {
+            deflate(&mut compress, &block, &dictionary, last, &mut output)
+        };
         // Nobody waits any more when the sink has failed.
         let _ = reply.send(result.map(|()| Finished { block, dictionary, output }));
     }
+}
+
+/// Whether none of three samples of the block gets smaller.
+fn is_noise(probe: &mut Compress, block: &[u8], scratch: &mut Vec<u8>) -> bool {
+    const SAMPLE: usize = 8 << 10;
+    if block.len() < 8 * SAMPLE {
+        return false;
+    }
+    [0, block.len() / 2, block.len() - SAMPLE].into_iter().all(|at| {
+        let sample = &block[at..at + SAMPLE];
+        deflate(probe, sample, &[], true, scratch).is_ok() && scratch.len() > SAMPLE - SAMPLE / 64
+    })
 }
 
 fn deflate(
@@ -200,6 +219,28 @@ mod tests {
                 if index % 5 == 0 { (state >> 24) as u8 } else { (index / 97) as u8 }
             })
             .collect()
+    }
+
+    #[test]
+    fn noise_is_stored_and_the_rest_is_not() {
+        let mut state = 1u64;
+        let mut input: Vec<u8> = (0..2 * BLOCK)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) as u8
+            })
+            .collect();
+        input.extend(sample(2 * BLOCK));
+        let mut output = Vec::new();
+        gzip(&mut &input[..], 6, 2, &mut |bytes| {
+            output.extend_from_slice(bytes);
+            Ok(())
+        })
+        .unwrap();
+        assert!(output.len() > 2 * BLOCK && output.len() < 3 * BLOCK, "{}", output.len());
+        let mut back = Vec::new();
+        flate2::read::GzDecoder::new(&output[..]).read_to_end(&mut back).unwrap();
+        assert!(back == input);
     }
 
     #[test]

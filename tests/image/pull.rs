@@ -247,3 +247,15 @@ fn all_tags_and_digests() {
     let wrong = format!("{}@sha256:{}", registry.image("many"), "0".repeat(64));
     sandbox.run(&format!("pull -q --tls-verify=false {wrong}")).fails().has("manifest unknown");
 }
+
+#[test]
+fn an_ordinary_user_pulls_as_well() {
+    needs![rootless, docker_registry, skopeo];
+    let files = Sandbox::new();
+    let registry = Registry::plain(&files);
+    let name = registry.push_archive(&busybox(), "busybox:1");
+    let sandbox = Sandbox::rootless();
+    sandbox.run(&format!("pull -q --tls-verify=false {name}")).ok().forget();
+    sandbox.run(&format!("image exists {name}")).ok().forget();
+    sandbox.run(&format!("push -q --tls-verify=false {name} {}", registry.image("copy:1"))).ok().forget();
+}

@@ -3,6 +3,7 @@
 mod bearer;
 mod broken;
 mod busy;
+mod names;
 mod platform;
 mod proxy;
 mod redirect;
