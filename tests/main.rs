@@ -5,6 +5,7 @@
 mod architecture;
 mod cli;
 mod container;
+mod faults;
 mod generated;
 mod image;
 mod journey;

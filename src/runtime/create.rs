@@ -101,7 +101,11 @@ pub(super) fn carry_out(plan: Plan) -> Result<(Running, Vec<Step>, Outside)> {
         let request = Clone { flags: clone_flags, cgroup: born_in.as_ref().map(AsFd::as_fd) };
         let first = match process::clone(request).context("cloning")? {
             Side::Parent(process) => process,
-            Side::Child => child.walk(&steps, &inside),
+            Side::Child => {
+                // With a copy of the parent's end it would never learn that the parent was killed.
+                drop(outside);
+                child.walk(&steps, &inside)
+            }
         };
         drop(inside);
         let mut running = Unfinished { process: Some(first), terminal: None, warnings, keep: false };
