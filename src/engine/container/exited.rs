@@ -7,6 +7,7 @@ use crate::fault::{Fault, Kind};
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::{Change, Phase};
 use crate::monitor::{self, ExitRecord};
+use crate::runtime::cgroup;
 use crate::store::{Container, ExitReason, LockedContainer};
 use crate::sys::spawn::Inherited;
 use anyhow::Result;
@@ -128,10 +129,27 @@ pub(super) fn remove_cgroup(container: &Container) {
 
 /// Removes a container that does not run.
 pub(super) fn remove_settled(mut container: LockedContainer) -> Result<()> {
+    if super::resolved(&container).cgroup.is_none() {
+        remove_unknown_cgroup(&container);
+    }
     if container.phase != Phase::Removing {
         container.set_phase(Change::Remove)?;
     }
     container.remove()
+}
+
+/// The cgroup of a start that was killed before the record learned of it: where it would be is known.
+fn remove_unknown_cgroup(container: &Container) {
+    let remove = || -> Result<()> {
+        let host = cgroup::host()?;
+        if !host.writable {
+            return Ok(());
+        }
+        cgroup::open(&cgroup::place(&host, &super::cgroup_path(container).to_string_lossy())?)?.remove()
+    };
+    if let Err(error) = remove() {
+        log::debug!("removing the cgroup of {}: {error:#}", container.id.short());
+    }
 }
 
 /// What `@reap` is told.
