@@ -138,7 +138,12 @@ impl Peer {
             let Some(bytes) = rest.get(HEAD..HEAD + length) else { break };
             rest = &rest[HEAD + length..];
             match (kind, bytes) {
-                (Kind::Hello, &[wants]) => self.wants = wants,
+                (Kind::Hello, &[wants]) => {
+                    self.wants = wants;
+                    if wants & frame::WANT_OUTPUT != 0 {
+                        fd::widen(&self.socket);
+                    }
+                }
                 (Kind::Stdin, bytes) if self.wants_stdin() => asked(Asked::Stdin(bytes.to_vec())),
                 (Kind::CloseStdin, []) if self.wants_stdin() => asked(Asked::CloseStdin),
                 (Kind::Resize, &[a, b, c, d]) => {

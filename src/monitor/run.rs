@@ -46,6 +46,8 @@ pub(super) struct Monitor {
     pub(super) input: Input,
     /// Somebody who was to clean up is gone without having done so.
     orphaned: bool,
+    /// The memory of the start was given back.
+    rested: bool,
     buffer: Vec<u8>,
     log_failed: bool,
     set: Set,
@@ -78,6 +80,7 @@ impl Monitor {
             peers: Vec::new(),
             input: Input::new(None, false),
             orphaned: false,
+            rested: false,
             buffer: Vec::new(),
             log_failed: false,
             set: Set::default(),
@@ -86,7 +89,6 @@ impl Monitor {
 
     /// Until the end.
     pub(super) fn run(&mut self) {
-        memory::trim();
         while !self.step(true) {}
         let record = self.ended();
         self.tell(&record);
@@ -161,18 +163,32 @@ impl Monitor {
             self.timed_out = true;
             let _ = signal::send(&self.process.pidfd, libc::SIGKILL);
         }
-        if !busy && timeout.is_some() && self.buffer.capacity() > 0 {
-            self.buffer = Vec::new();
-            if let Some(log) = &mut self.log {
-                log.shrink();
-            }
-            memory::trim();
+        if !busy && self.is_warm() && !self.set.any_ready() {
+            self.rest();
         }
         process.is_some_and(|index| {
             let ready = self.set.ready(index);
             // Of an adopted process we hear once its new parent has reaped it; a zombie's code is not told to us.
             if self.process.is_child { ready.any() } else { ready.hung_up || (ready.readable && self.is_reaped()) }
         })
+    }
+
+    /// Whether there is memory to give back.
+    fn is_warm(&self) -> bool {
+        !self.rested || self.buffer.capacity() > 0
+    }
+
+    /// Gives back the memory of the start, or of the last burst of output. Only after a pause: who ends at once never
+    /// pays for it.
+    fn rest(&mut self) {
+        self.buffer = Vec::new();
+        if let Some(log) = &mut self.log {
+            log.shrink();
+        }
+        memory::trim();
+        if !std::mem::replace(&mut self.rested, true) {
+            memory::forget_program();
+        }
     }
 
     /// Kernels without hang-up on pidfds (before 6.15 or so) tell the end only.
@@ -185,7 +201,7 @@ impl Monitor {
         let stalls = self.peers.iter().filter_map(Peer::deadline);
         let until = stalls.chain(self.deadline.filter(|_| running)).min();
         let until = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let idle = (self.buffer.capacity() > 0).then_some(IDLE);
+        let idle = self.is_warm().then_some(IDLE);
         until.into_iter().chain(idle).min()
     }
 

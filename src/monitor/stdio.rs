@@ -95,12 +95,14 @@ fn output(run_dir: Option<&OwnedFd>, name: &str) -> Result<(OwnedFd, OwnedFd)> {
     let Some(dir) = run_dir else {
         let (reader, writer) = fd::pipe().context("making a pipe")?;
         fd::set_nonblocking(&reader, true)?;
+        fd::widen(&reader);
         return Ok((writer, reader));
     };
     let making = || format!("making the FIFO `{name}`");
     let _ = nix::unistd::unlinkat(dir, name, nix::unistd::UnlinkatFlags::NoRemoveDir);
     mkfifoat(dir, name, Mode::S_IRUSR | Mode::S_IWUSR).with_context(making)?;
     let reader = reader(dir, name).with_context(making)?;
+    fd::widen(&reader);
     let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
     let both = openat(dir, name, flags, Mode::empty()).with_context(making)?;
     Ok((both, reader))

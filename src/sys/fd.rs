@@ -36,6 +36,18 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
 }
 
+/// Lets more bytes wait in a pipe or stream socket (256 KiB), so that its two ends need to take turns less often. What
+/// the kernel grants: an ordinary user's pipes have a common limit, and sockets one each.
+pub fn widen(fd: impl AsFd) {
+    const BYTES: usize = 256 * 1024;
+    if fcntl(&fd, FcntlArg::F_SETPIPE_SZ(BYTES as i32)).is_err() {
+        use nix::sys::socket::{setsockopt, sockopt};
+        if setsockopt(&fd, sockopt::SndBufForce, &BYTES).is_err() {
+            let _ = setsockopt(&fd, sockopt::SndBuf, &BYTES);
+        }
+    }
+}
+
 /// Two connected stream sockets, both close-on-exec.
 pub fn socketpair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::sys::socket::socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?)

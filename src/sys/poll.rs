@@ -83,6 +83,11 @@ impl Set {
         Ok(())
     }
 
+    /// Whether the last [`Set::wait`] found anything.
+    pub fn any_ready(&self) -> bool {
+        self.entries.iter().any(|entry| entry.revents != 0)
+    }
+
     /// What the last [`Set::wait`] found for a number of [`Set::add`].
     pub fn ready(&self, index: usize) -> Ready {
         let events = self.entries.get(index).map_or(0, |entry| entry.revents);
