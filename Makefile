@@ -15,7 +15,7 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 .PHONY: help build check test test-unit demo bench golden man completions install uninstall faults
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\)[a-z ]*:.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 build: ## the release binary: static, one file
 	@contrib/need gcc libc6-dev

@@ -9,6 +9,7 @@ mod faults;
 mod generated;
 mod image;
 mod journey;
+mod packaging;
 mod registry;
 mod rootless;
 mod support;

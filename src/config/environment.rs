@@ -66,11 +66,18 @@ impl Caller {
     pub fn read(environment: &Environment) -> Self {
         let (uid, gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
         let in_user_namespace = std::fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| !is_whole(&map));
+        let own_dir = |path: &PathBuf| {
+            use std::os::unix::fs::MetadataExt;
+            std::fs::metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == uid)
+        };
         let mut home = environment.path("HOME");
         let mut name = None;
         if uid != 0 || home.is_none() {
             if let Some(entry) = crate::sys::user::passwd_by_uid(uid) {
-                home = home.or(Some(entry.home));
+                // After `su` and `sudo -E`, HOME is somebody else's.
+                if home.is_none() || !home.as_ref().is_some_and(own_dir) && own_dir(&entry.home) {
+                    home = Some(entry.home);
+                }
                 name = Some(entry.name);
             }
         } else {
@@ -78,10 +85,6 @@ impl Caller {
         }
         let owns_system =
             uid == 0 && (!in_user_namespace || nix::unistd::access("/var/lib", nix::unistd::AccessFlags::W_OK).is_ok());
-        let own_dir = |path: &PathBuf| {
-            use std::os::unix::fs::MetadataExt;
-            std::fs::metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == uid)
-        };
         let runtime_dir = if owns_system {
             None
         } else {

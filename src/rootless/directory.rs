@@ -34,6 +34,21 @@ pub fn make_private(path: &Path, uid: u32) -> Result<()> {
     }
 }
 
+/// A store that is still to be made needs a place where its user may make it: system users often have no home.
+pub(super) fn check_writable(root: &Path, uid: u32) -> Result<()> {
+    if root.exists() {
+        return Ok(());
+    }
+    let Some(above) = root.ancestors().skip(1).find(|dir| dir.exists()) else { return Ok(()) };
+    match nix::unistd::access(above, nix::unistd::AccessFlags::W_OK) {
+        Ok(()) => Ok(()),
+        Err(_) => {
+            let what = format!("store directory `{}`: uid {uid} may not write to {}", root.display(), above.display());
+            Err(Fault::new(Kind::Denied, what).hint("set HOME or XDG_DATA_HOME, or use --root").into())
+        }
+    }
+}
+
 fn refuse(path: &Path, why: &str) -> anyhow::Error {
     Fault::new(Kind::Denied, format!("run directory `{}`: {why}", path.display()))
         .hint("remove it, or set XDG_RUNTIME_DIR to a directory of your own")

@@ -37,6 +37,7 @@ pub fn enter(config: &Config) -> Result<Option<String>> {
         return Ok(None);
     }
     make_private(&config.user_run, config.uid)?;
+    directory::check_writable(&config.root, config.uid)?;
     let stamp = map::stamp();
     if Record::read(&config.user_run).is_some_and(|record| record.stamp == stamp && record.join(config).is_ok()) {
         return Ok(None);

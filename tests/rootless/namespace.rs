@@ -149,3 +149,14 @@ fn store_and_run_directories_are_closed_to_others() {
         assert_eq!(std::fs::metadata(&dir).expect("it is there").mode() & 0o777, 0o700, "{}", dir.display());
     }
 }
+
+#[test]
+fn a_user_without_a_home_is_told_what_to_do() {
+    needs![rootless];
+    let sandbox = Sandbox::rootless();
+    let mut command = sandbox.other(&sandbox.program().to_string_lossy());
+    command.env("HOME", "/nonexistent/home").env("XDG_DATA_HOME", "/proc/nowhere").args(["images", "-q"]);
+    let expected =
+        format!("Error: store directory `/proc/nowhere/barge`: uid {} may not write to /proc\n", sandbox.uid());
+    sandbox.finish(command, b"").fails().stderr_is(&expected).code(125).forget();
+}
