@@ -129,6 +129,11 @@ pub fn by_descriptor(overlay: &Overlay, mapped: Option<(BorrowedFd<'_>, &Bundle)
     let context = Mounting::open(c"overlay").context("opening the overlay file system")?;
     match configure(&context, overlay, &layers).and_then(|()| context.try_mount(0)) {
         Ok(mount) => Ok(Some(mount)),
+        // A volatile overlay leaves this behind, so that nobody takes it for whole after a crash. Our volatile ones
+        // don't outlive the boot, in which the page cache has what the disk may lack.
+        Err(error) if overlay.volatile && error.raw_os_error() == Some(libc::EINVAL) && forget_volatile(overlay.work) => {
+            by_descriptor(overlay, mapped)
+        }
         Err(error) => match (error.raw_os_error(), context.message()) {
             (Some(libc::EINVAL | libc::ENOENT | libc::EOPNOTSUPP), _) if !takes_descriptors() => Ok(None),
             (_, Some(message)) => {
@@ -137,6 +142,13 @@ pub fn by_descriptor(overlay: &Overlay, mapped: Option<(BorrowedFd<'_>, &Bundle)
             (_, None) => Err(error).context("mounting the root overlay"),
         },
     }
+}
+
+/// Whether there was such a mark, now removed.
+fn forget_volatile(work: &Path) -> bool {
+    let mark = work.join("work/incompat/volatile");
+    let _ = std::fs::remove_file(mark.join("dirty"));
+    std::fs::remove_dir(mark).is_ok()
 }
 
 fn configure(context: &Mounting, overlay: &Overlay, layers: &Layers) -> std::io::Result<()> {
