@@ -17,6 +17,7 @@ pub type Role = fn(&[OsString]) -> u8;
 #[rustfmt::skip] // one a line, so that two people can add one
 const ROLES: &[(&str, Role)] = &[
     ("@hello", hello::main),
+    ("@init", crate::runtime::init::main),
     ("@monitor", crate::monitor::main),
     ("@unpack", crate::store::unpack_role),
     ("@reap", crate::engine::container::reap_role),

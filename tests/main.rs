@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)] // `skipped: needs X`
 
 mod architecture;
+mod attacks;
 mod cli;
 mod container;
 mod faults;
@@ -12,6 +13,7 @@ mod journey;
 mod packaging;
 mod registry;
 mod rootless;
+mod runtime;
 mod support;
 mod system;
 

@@ -247,6 +247,9 @@ impl Child {
             path::mkdirat(root.as_fd(), &name.map_err(|_| libc::EINVAL)?, 0o755).map_err(number)?;
             return path::openat2(root.as_fd(), &target.path, flags, 0, resolve).map_err(number);
         }
+        if let Some(made) = in_place(root, name, target.make) {
+            return Ok(made);
+        }
         match target.make {
             Make::Directory => root.mkdir_all(name, 0o755).map(Root::into_fd).map_err(number),
             Make::File => {
@@ -431,6 +434,16 @@ impl Child {
         let present = |path: &std::ffi::CString| nix::unistd::access(path.as_c_str(), nix::unistd::AccessFlags::F_OK);
         exec.candidates.iter().any(|path| present(path).is_ok())
     }
+}
+
+/// The usual case of a missing place: its parent is there, and no link lies in the way.
+fn in_place(root: &Root, path: &std::path::Path, make: Make) -> Option<OwnedFd> {
+    let (parent, name) = root.parent(path).ok()?;
+    match make {
+        Make::Directory => path::mkdirat(parent.as_fd(), &name, 0o755).ok()?,
+        Make::File => path::mknodat(parent.as_fd(), &name, libc::S_IFREG | 0o644, 0).ok()?,
+    }
+    path::openat2(parent.as_fd(), &name, libc::O_PATH | libc::O_NOFOLLOW, 0, Resolve::NoSymlinks).ok()
 }
 
 /// `DEVPTS_SUPER_MAGIC`

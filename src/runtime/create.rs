@@ -80,7 +80,7 @@ fn prepared() -> Result<Facts> {
 
 /// A plan that failed may have made a cgroup already.
 fn undo(bundle: &Bundle, error: anyhow::Error) -> anyhow::Error {
-    if let Ok(Some(place)) = plan::cgroup_place(bundle) {
+    if let Ok(Some(place)) = cgroup::host().and_then(|host| plan::cgroup_place(bundle, &host)) {
         remove_cgroup(&place);
     }
     error

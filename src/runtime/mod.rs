@@ -14,6 +14,7 @@ mod create;
 mod exec;
 mod facts;
 mod handshake;
+pub mod init;
 mod options;
 mod plan;
 mod root;

@@ -71,7 +71,10 @@ fn search_lists_dead_servers_and_tcp() {
         "nameserver 127.93.0.99\nnameserver 127.93.0.53\nsearch nowhere.test inner.test\noptions ndots:1 timeout:1 attempts:1\n",
     );
     sandbox.file("hosts", "127.0.0.1 localhost\n127.0.0.1 by-file.test\n");
-    sandbox.file("nsswitch.conf", "hosts: mymachines resolve [!UNAVAIL=return] mdns4_minimal [NOTFOUND=return] files dns\n");
+    sandbox.file(
+        "nsswitch.conf",
+        "hosts: mymachines resolve [!UNAVAIL=return] mdns4_minimal [NOTFOUND=return] files dns\n",
+    );
     let pull = |name: &str| {
         let script = "for f in resolv.conf hosts nsswitch.conf; do touch /etc/$f; mount --bind $DIR/$f /etc/$f || exit 9; done; exec \"$@\"";
         let mut command = sandbox.other("unshare");

@@ -144,6 +144,20 @@ fn fill_cpuset(dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// One write for each rule: that is what the kernel reads at a time.
+fn write_rules(dir: &Path, rules: &[(&'static str, String)]) -> Result<()> {
+    for group in rules.chunk_by(|(left, _), (right, _)| left == right) {
+        let path = dir.join(group[0].0);
+        let mut file =
+            fs::OpenOptions::new().write(true).open(&path).with_context(|| format!("opening {}", path.display()))?;
+        for (_, text) in group {
+            io::Write::write_all(&mut file, text.as_bytes())
+                .with_context(|| format!("writing {text} to {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
 fn has_swap() -> bool {
     fs::read_to_string("/proc/swaps").is_ok_and(|text| text.lines().count() > 1)
 }
@@ -157,10 +171,7 @@ impl CgroupDriver for V1 {
         let rules = resources.devices().as_deref().unwrap_or_default();
         if !rules.is_empty() {
             if let Some(dir) = self.make("devices")? {
-                for (file, text) in device::v1(rules)? {
-                    let path = dir.join(file);
-                    fs::write(&path, &text).with_context(|| format!("writing {text} to {}", path.display()))?;
-                }
+                write_rules(&dir, &device::v1(rules)?)?;
             }
         }
         self.update(resources)
@@ -192,11 +203,13 @@ impl CgroupDriver for V1 {
     fn entrances(&self) -> Result<Vec<Entrance>> {
         use nix::fcntl::{OFlag, open};
         let mut entrances = Vec::new();
-        for dir in self.dirs() {
-            let file = dir.join("tasks");
-            let fd: OwnedFd = open(&file, OFlag::O_WRONLY | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())
-                .with_context(|| format!("opening {}", file.display()))?;
-            entrances.push(Entrance { fd, is_directory: false, name: dir.display().to_string() });
+        for hierarchy in &self.mounted {
+            let file = hierarchy.root().join(&self.path).join("tasks");
+            let fd: OwnedFd = match open(&file, OFlag::O_WRONLY | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty()) {
+                Err(nix::errno::Errno::ENOENT) => continue,
+                fd => fd.with_context(|| format!("opening {}", file.display()))?,
+            };
+            entrances.push(Entrance { fd, is_directory: false, name: hierarchy.name.clone() });
         }
         Ok(entrances)
     }

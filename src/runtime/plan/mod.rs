@@ -65,6 +65,9 @@ pub struct Builder<'a> {
     cgroup: Option<(cgroup::Place, Box<dyn CgroupDriver>)>,
     /// The container's own, with maps.
     user_namespace: Option<OwnedFd>,
+    cgroups: cgroup::Host,
+    /// What is mounted in the root as soon as it is entered.
+    root_parts: Vec<Step>,
 }
 
 impl Builder<'_> {
@@ -90,6 +93,7 @@ impl Builder<'_> {
 /// Plans a new container. `gate`: it stops before its program and waits for a word.
 pub fn of_bundle(bundle: &Bundle, stdio: Stdio, preserved: Vec<OwnedFd>, gate: bool, facts: &Facts) -> Result<Plan> {
     validate::bundle(bundle)?;
+    let cgroups = cgroup::host()?;
     let linux = bundle.spec.linux().as_ref();
     let mut builder = Builder {
         bundle,
@@ -102,6 +106,9 @@ pub fn of_bundle(bundle: &Bundle, stdio: Stdio, preserved: Vec<OwnedFd>, gate: b
         pts: None,
         cgroup: make_cgroup(bundle, facts)?,
         user_namespace: None,
+        cgroup: make_cgroup(bundle, facts, &cgroups)?,
+        cgroups,
+        root_parts: Vec::new(),
     };
     let first_private = 3 + preserved.len() as i32;
     builder.push(Step::Undumpable);
@@ -137,19 +144,22 @@ pub fn of_bundle(bundle: &Bundle, stdio: Stdio, preserved: Vec<OwnedFd>, gate: b
 }
 
 /// Where a bundle's cgroup is, should it have one.
-pub fn cgroup_place(bundle: &Bundle) -> Result<Option<cgroup::Place>> {
-    let host = cgroup::host()?;
+pub fn cgroup_place(bundle: &Bundle, host: &cgroup::Host) -> Result<Option<cgroup::Place>> {
     if bundle.cgroup == CgroupChoice::None || !host.writable {
         return Ok(None);
     }
     let linux = bundle.spec.linux().as_ref();
     let path = linux.and_then(|linux| linux.cgroups_path().as_ref());
     let path = path.map(|path| path.to_string_lossy().into_owned()).filter(|path| !path.is_empty());
-    cgroup::place(&host, &path.unwrap_or_else(|| format!("/barge/{}", bundle.id))).map(Some)
+    cgroup::place(host, &path.unwrap_or_else(|| format!("/barge/{}", bundle.id))).map(Some)
 }
 
 /// Makes the container's cgroup. `None`: it has none, and asks for no limit.
-fn make_cgroup(bundle: &Bundle, facts: &Facts) -> Result<Option<(cgroup::Place, Box<dyn CgroupDriver>)>> {
+fn make_cgroup(
+    bundle: &Bundle,
+    facts: &Facts,
+    host: &cgroup::Host,
+) -> Result<Option<(cgroup::Place, Box<dyn CgroupDriver>)>> {
     let linux = bundle.spec.linux().as_ref();
     let resources = linux.and_then(|linux| linux.resources().clone()).unwrap_or_default();
     let asked = cgroup::limits(&resources);
@@ -160,7 +170,6 @@ fn make_cgroup(bundle: &Bundle, facts: &Facts) -> Result<Option<(cgroup::Place, 
     if bundle.cgroup == CgroupChoice::None {
         return without("the container has no cgroup");
     }
-    let host = cgroup::host()?;
     if !host.writable {
         let why = match (host.version, facts.initial_user_namespace) {
             (0, _) => "this host has no cgroups mounted",
@@ -169,7 +178,7 @@ fn make_cgroup(bundle: &Bundle, facts: &Facts) -> Result<Option<(cgroup::Place, 
         };
         return without(why);
     }
-    let Some(place) = cgroup_place(bundle)? else { return Ok(None) };
+    let Some(place) = cgroup_place(bundle, host)? else { return Ok(None) };
     let driver = cgroup::open(&place)?;
     driver.create(&resources)?;
     Ok(Some((place, driver)))

@@ -120,32 +120,12 @@ impl Builder<'_> {
             return Err(Fault::invalid("only a proc file system may be mounted on /proc").into());
         }
         let tree = clone_host(&handle, options.recursive, source)?;
-        let (propagation, deep) = options.propagation.unwrap_or((libc::MS_PRIVATE, true));
-        let first = Attributes { propagation: libc::MS_PRIVATE, ..Attributes::default() };
-        mount::set_attributes(tree.as_fd(), first, true).context("making the mount private")?;
-        let mut top = options.attributes;
-        if (propagation, deep) != (libc::MS_PRIVATE, true) {
-            // From the host's mount itself, if that is shared: made private first, it would be nobody's slave.
-            let again = clone_host(&handle, options.recursive, source)?;
-            let attributes = Attributes { propagation, ..Attributes::default() };
-            mount::set_attributes(again.as_fd(), attributes, deep).context("setting the mount's propagation")?;
-            return self.finish_bind(again, options, top, directory, place, places);
-        }
-        top.propagation = 0;
-        self.finish_bind(tree, options, top, directory, place, places)
-    }
-
-    fn finish_bind(
-        &mut self,
-        tree: OwnedFd,
-        options: &Options,
-        top: Attributes,
-        directory: bool,
-        place: &Path,
-        places: &mut Vec<Step>,
-    ) -> Result<()> {
-        if !top.is_empty() {
-            mount::set_attributes(tree.as_fd(), top, false).context("setting the mount's options")?;
+        // Said of all mounts below too: a private one that was left shared would give our unmounts to the host.
+        let propagation = options.propagation.map_or(libc::MS_PRIVATE, |(propagation, _)| propagation);
+        let spread = Attributes { propagation, ..Attributes::default() };
+        mount::set_attributes(tree.as_fd(), spread, true).context("setting the mount's propagation")?;
+        if !options.attributes.is_empty() {
+            mount::set_attributes(tree.as_fd(), options.attributes, false).context("setting the mount's options")?;
         }
         if let (true, Some(user_namespace)) = (options.map_ids && self.maps_owners(), &self.user_namespace) {
             super::mapped::map(&tree, place, user_namespace.as_fd())?;
@@ -175,9 +155,8 @@ impl Builder<'_> {
     fn cgroup_mount(&mut self, options: &Options, place: &Path, places: &mut Vec<Step>) -> Result<()> {
         let attributes = options.for_new_mount();
         let read_only = attributes & libc::MOUNT_ATTR_RDONLY;
-        let host = cgroup::host()?;
         let private = self.has_namespace(LinuxNamespaceType::Cgroup);
-        if host.version == 2 {
+        if self.cgroups.version == 2 {
             if !private {
                 return self.host_tree(cgroup::MOUNT, read_only != 0, place, places);
             }

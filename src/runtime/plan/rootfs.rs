@@ -2,10 +2,10 @@
 
 use super::{Builder, open_host, text};
 use crate::fault::{Fault, Kind};
-use crate::runtime::step::{Source, Step};
+use crate::runtime::step::{Make, Source, Step, Target};
 use crate::runtime::{Bundle, RootSource};
 use crate::sys::mount::{self, Attributes, Context as Mounting};
-use crate::sys::path::own_name;
+use crate::sys::path::{Root, own_name};
 use anyhow::{Context, Result};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -62,12 +62,12 @@ impl Builder<'_> {
                         Err(errno) => return Err(errno).with_context(|| format!("making {}", dir.display())),
                     }
                 }
-                let lower = std::slice::from_ref(path);
-                let overlay = Overlay { lower, upper: &upper, work: &work, volatile: true, userxattr: *userxattr };
-                if *userxattr && path == Path::new("/") {
-                    return self.split_root(path, scratch);
+                // A mount below is locked for a user namespace: no overlay may lay bare what it hides.
+                if !self.facts.initial_user_namespace && !mounts_below(path)?.is_empty() {
+                    return self.split_root(path, &upper, &work);
                 }
-                self.overlay(overlay)
+                let lower = std::slice::from_ref(path);
+                self.overlay(Overlay { lower, upper: &upper, work: &work, volatile: true, userxattr: *userxattr })
             }
         }
     }
@@ -101,12 +101,106 @@ impl Builder<'_> {
 
     pub(super) fn enter_root(&mut self, root: Source) {
         self.push(Step::EnterRoot(root));
+        let parts = std::mem::take(&mut self.root_parts);
+        self.steps.extend(parts);
     }
 
-    /// `--rootfs /:O` for an ordinary user, whose namespace may not put an overlay on a directory with mounts below.
-    fn split_root(&mut self, _path: &Path, _scratch: &Path) -> Result<Source> {
-        Err(Fault::unsupported("an overlay on / without being root is not built").into())
+    /// `--rootfs /:O` for an ordinary user: an overlay for each directory of the tree without mounts below, the others
+    /// as they are, read-only.
+    fn split_root(&mut self, path: &Path, upper: &Path, work: &Path) -> Result<Source> {
+        let context = Mounting::open(c"tmpfs").context("opening tmpfs")?;
+        context.string(c"mode", c"755").context("making a root directory")?;
+        let root = context.mount(libc::MOUNT_ATTR_NODEV).context("making a root directory")?;
+        let tree = Root::open(path).with_context(|| format!("opening {}", path.display()))?;
+        let below = mounts_below(path)?;
+        for name in tree.names(".").with_context(|| format!("listing {}", path.display()))? {
+            let kind = tree.lstat(&name).map_or(0, |stat| stat.st_mode & libc::S_IFMT);
+            let host = path.join(&name);
+            match kind {
+                libc::S_IFLNK => {
+                    let target = tree.readlink(&name).with_context(|| format!("reading {}", host.display()))?;
+                    crate::sys::path::symlinkat(&text(target)?, root.as_fd(), &text(&name)?)?;
+                }
+                // These get file systems of the container's own.
+                libc::S_IFDIR if ["proc", "sys", "dev", "run"].iter().any(|own| name == *own) => {
+                    crate::sys::path::mkdirat(root.as_fd(), &text(&name)?, 0o755)?;
+                }
+                libc::S_IFDIR if !below.iter().any(|mount| mount.starts_with(&host) && *mount != host) => {
+                    crate::sys::path::mkdirat(root.as_fd(), &text(&name)?, 0o755)?;
+                    let (upper, work) = (upper.join(&name), work.join(&name));
+                    for dir in [&upper, &work] {
+                        match std::fs::create_dir(dir) {
+                            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                                return Err(error).with_context(|| format!("making {}", dir.display()));
+                            }
+                            _ => {}
+                        }
+                    }
+                    let lower = std::slice::from_ref(&host);
+                    let overlay = Overlay { lower, upper: &upper, work: &work, volatile: true, userxattr: true };
+                    let part = match by_descriptor(&overlay, None) {
+                        Ok(Some(part)) => part,
+                        // It may not even be looked into, or lies on a file system that can't be below an overlay.
+                        _ => read_only_tree(&host)?,
+                    };
+                    self.root_part(part, &name, Make::Directory)?;
+                }
+                libc::S_IFDIR => {
+                    crate::sys::path::mkdirat(root.as_fd(), &text(&name)?, 0o755)?;
+                    let part = read_only_tree(&host)?;
+                    self.root_part(part, &name, Make::Directory)?;
+                }
+                libc::S_IFREG => {
+                    let part = read_only_tree(&host)?;
+                    self.root_part(part, &name, Make::File)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(Source::Given(root))
     }
+
+    fn root_part(&mut self, part: OwnedFd, name: &std::ffi::OsStr, make: Make) -> Result<()> {
+        private(part.as_fd())?;
+        let target = Target { path: text(Path::new("/").join(name))?, make, real: false };
+        self.root_parts.push(Step::Attach { source: Source::Given(part), target });
+        Ok(())
+    }
+}
+
+fn read_only_tree(path: &Path) -> Result<OwnedFd> {
+    let handle = open_host(path, "host directory")?;
+    let tree = mount::clone_tree(handle.as_fd(), c"", true).with_context(|| format!("binding {}", path.display()))?;
+    let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::default() };
+    mount::set_attributes(tree.as_fd(), attributes, true).context("making it read-only")?;
+    Ok(tree)
+}
+
+/// The places strictly below `path` on which something is mounted.
+fn mounts_below(path: &Path) -> Result<Vec<PathBuf>> {
+    let text = std::fs::read_to_string("/proc/self/mountinfo").context("reading /proc/self/mountinfo")?;
+    let places = text.lines().filter_map(|line| line.split(' ').nth(4)).map(|place| PathBuf::from(unescape(place)));
+    Ok(places.filter(|place| place.starts_with(path) && place != path).collect())
+}
+
+/// `\040` and its like → the byte.
+fn unescape(text: &str) -> std::ffi::OsString {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let octal = tail.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
+        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) if *first == b'\\' => {
+                bytes.push(byte);
+                rest = &tail[3..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    std::os::unix::ffi::OsStringExt::from_vec(bytes)
 }
 
 /// Neither gets mounts from the host nor gives any to it.
@@ -131,7 +225,9 @@ pub fn by_descriptor(overlay: &Overlay, mapped: Option<(BorrowedFd<'_>, &Bundle)
         Ok(mount) => Ok(Some(mount)),
         // A volatile overlay leaves this behind, so that nobody takes it for whole after a crash. Our volatile ones
         // don't outlive the boot, in which the page cache has what the disk may lack.
-        Err(error) if overlay.volatile && error.raw_os_error() == Some(libc::EINVAL) && forget_volatile(overlay.work) => {
+        Err(error)
+            if overlay.volatile && error.raw_os_error() == Some(libc::EINVAL) && forget_volatile(overlay.work) =>
+        {
             by_descriptor(overlay, mapped)
         }
         Err(error) => match (error.raw_os_error(), context.message()) {
@@ -185,6 +281,13 @@ pub fn kernel_version(release: &str) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_are_unescaped() {
+        for (text, place) in [("/a\\040b", "/a b"), ("/plain", "/plain"), ("/x\\134", "/x\\"), ("/\\04", "/\\04")] {
+            assert_eq!(unescape(text), place, "{text}");
+        }
+    }
 
     #[test]
     fn kernel_releases_are_understood() {

@@ -1,0 +1,129 @@
+//! Users, groups, limits, directories, descriptors.
+
+use crate::container::everywhere;
+use crate::support::{Sandbox, needs};
+
+#[test]
+fn the_primary_group_is_among_the_groups() {
+    everywhere(|sandbox| {
+        sandbox.run("run --rm --user ann busybox id -G").ok().stdout_is("1000 2000\n").forget();
+        sandbox.run("run --rm --user 1000:2000 busybox id -G").ok().stdout_is("2000\n").forget();
+        sandbox.run("run --rm --user 7 --group-add extra busybox id -G").ok().stdout_is("0 2000\n").forget();
+        sandbox.start_sleeper("web");
+        sandbox.run("exec -u ann web id -G").ok().stdout_is("1000 2000\n").forget();
+        sandbox.run("exec -u ann:extra web id -G").ok().stdout_is("2000\n").forget();
+        sandbox.run("rm -f -t 0 web").ok().forget();
+    });
+}
+
+#[test]
+fn a_file_closed_to_the_group_stays_closed() {
+    everywhere(|sandbox| {
+        let script = "echo secret > /f; chown 0:1000 /f; chmod 604 /f; ln -s /bin/busybox /cat";
+        sandbox.run(&format!("run -d --name web busybox sh -c '{script}; sleep 1000'")).ok().forget();
+        sandbox.run("exec web sh -c 'while ! [ -e /cat ]; do sleep 0.01; done'").ok().forget();
+        sandbox.run("exec -u ann web cat /f").code(1).lacks("secret").forget();
+        // The control: others may read it.
+        sandbox.run("exec -u 5:5 web cat /f").ok().has("secret").forget();
+        sandbox.run("rm -f -t 0 web").ok().forget();
+    });
+}
+
+#[test]
+fn users_are_parsed_strictly() {
+    everywhere(|sandbox| {
+        for (user, uid) in [("1", "1"), ("1:1", "1"), ("0", "0"), ("root", "0"), ("ann", "1000"), ("65534", "65534")] {
+            sandbox
+                .args(&["run", "--rm", "--user", user, "busybox", "id", "-u"])
+                .ok()
+                .stdout_is(&format!("{uid}\n"))
+                .forget();
+        }
+        for user in
+            ["-1", "4294967295", "4294967296", "0x0", "١", "1 ", " 1", "root\n", "1:-1", "no-such-user", "1:4294967295"]
+        {
+            let run = sandbox.args(&["run", "--rm", "--user", user, "busybox", "id", "-u"]);
+            assert_ne!(run.status, 0, "{user:?} was taken: {}", run.stdout);
+        }
+    });
+}
+
+#[test]
+fn the_working_directory_is_in_the_container() {
+    everywhere(|sandbox| {
+        sandbox.run("run --rm -w /tmp busybox pwd").ok().stdout_is("/tmp\n").forget();
+        sandbox.run("run --rm -w /tmp/../etc busybox pwd").ok().stdout_is("/etc\n").forget();
+    });
+}
+
+#[test]
+fn limits_are_set_or_clamped_with_a_word() {
+    everywhere(|sandbox| {
+        sandbox
+            .run("run --rm --ulimit nofile=100:200 busybox sh -c 'ulimit -Sn; ulimit -Hn'")
+            .ok()
+            .stdout_is("100\n200\n")
+            .forget();
+        sandbox.run("run --rm --ulimit core=0 busybox sh -c 'ulimit -c'").ok().stdout_is("0\n").forget();
+        sandbox.run("run --rm --ulimit nofile=200:100 busybox true").code(125).forget();
+        sandbox.run("run --rm --umask 0077 busybox sh -c umask").ok().stdout_is("0077\n").forget();
+    });
+}
+
+#[test]
+fn only_the_standard_streams_are_open() {
+    everywhere(|sandbox| {
+        // A shell that holds many descriptors on a directory starts the container.
+        let mut shell = sandbox.other("sh");
+        let holds: String = (5..40).map(|fd| format!("exec {fd}</etc; ")).collect();
+        let line = format!(
+            "{holds} exec \"$0\" --root {} --runroot {} run --rm busybox sh -c 'ls /proc/1/fd'",
+            sandbox.root().display(),
+            sandbox.run_root().display()
+        );
+        shell.args(["-c", &line]).arg(sandbox.program());
+        let run = sandbox.finish(shell, b"");
+        let fds: Vec<&str> = run.stdout.split_whitespace().collect();
+        assert_eq!(fds, ["0", "1", "2"], "{}", run.stderr);
+    });
+}
+
+#[test]
+fn preserved_descriptors_arrive() {
+    needs![root];
+    let sandbox = Sandbox::with_busybox();
+    let mut shell = sandbox.other("sh");
+    let line = format!(
+        "exec 3</etc/hostname; exec \"$0\" --root {} --runroot {} run --rm --preserve-fds 1 busybox sh -c 'cat <&3; ls /proc/1/fd'",
+        sandbox.root().display(),
+        sandbox.run_root().display()
+    );
+    shell.args(["-c", &line]).arg(sandbox.program());
+    let run = sandbox.finish(shell, b"");
+    let host = std::fs::read_to_string("/etc/hostname").unwrap();
+    assert_eq!(run.stdout, format!("{host}0\n1\n2\n3\n"), "{}", run.stderr);
+}
+
+#[test]
+fn commands_that_do_not_run_have_their_codes() {
+    everywhere(|sandbox| {
+        sandbox
+            .run("run --rm busybox nosuch")
+            .code(127)
+            .has("executable file `nosuch` not found in $PATH: No such file or directory")
+            .forget();
+        sandbox.run("run --rm busybox /no/such").code(127).forget();
+        sandbox.run("run --rm busybox /etc").code(126).has("ermission denied").forget();
+        sandbox.run("run --rm busybox /etc/passwd").code(126).has("ermission denied").forget();
+        sandbox.run("run --rm --user 1000 busybox /root/x").code(126).forget();
+    });
+}
+
+#[test]
+fn the_groups_of_a_user_without_ranges_can_not_be_dropped() {
+    needs![root, rootless_single];
+    let sandbox = Sandbox::rootless_single().load_busybox();
+    // setgroups is forbidden in a namespace with one id, so that nobody gets at a file that is closed to his group.
+    let run = sandbox.run("run --rm busybox cat /proc/self/setgroups");
+    assert_eq!(run.stdout, "deny\n", "{}", run.stderr);
+}

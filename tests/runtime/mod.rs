@@ -1,0 +1,8 @@
+//! What a process in a container sees, has and may do.
+
+mod cgroups;
+mod confinement;
+mod files;
+mod identity;
+mod init;
+mod roots;
