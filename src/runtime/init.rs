@@ -1,7 +1,7 @@
 //! `@init`: the container's first process with `--init`. Starts the command, hands signals on to it, buries orphans,
 //! and ends as it ends.
 
-use crate::sys::process::{self, Clone, Side};
+use crate::sys::process;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -24,13 +24,12 @@ pub fn main(words: &[OsString]) -> u8 {
     if all.thread_block().is_err() {
         return 125;
     }
-    match process::clone_again(Clone::default()) {
-        Ok(Side::Child) => run(command, &words),
-        Ok(Side::Parent(child)) => {
-            drop(child.pidfd);
+    match process::fork() {
+        Ok(None) => run(command, &words),
+        Ok(Some(child)) => {
             // What the command was given beyond the standard streams is not ours to hold open.
             let _ = crate::sys::fd::close_from(3);
-            serve(Pid::from_raw(child.pid), &all)
+            serve(Pid::from_raw(child), &all)
         }
         Err(_) => 125,
     }

@@ -76,6 +76,16 @@ pub fn clone_again(request: Clone<'_>) -> io::Result<Side> {
     }
 }
 
+/// `fork(2)`, for a process with one thread whose filter may know no `clone3`: the child's number, or `None` in it.
+pub fn fork() -> io::Result<Option<i32>> {
+    // SAFETY: there is one thread, so no lock of the C library is held in the copy.
+    match unsafe { libc::fork() } {
+        0 => Ok(None),
+        pid if pid > 0 => Ok(Some(pid)),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Ends this process at once: no destructors, no exit handlers (those are the parent's).
 pub fn leave(code: i32) -> ! {
     // SAFETY: it does not return.

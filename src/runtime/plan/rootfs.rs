@@ -66,6 +66,7 @@ impl Builder<'_> {
                 if !self.facts.initial_user_namespace && !mounts_below(path)?.is_empty() {
                     return self.split_root(path, &upper, &work);
                 }
+                same_mode(path, &upper);
                 let lower = std::slice::from_ref(path);
                 self.overlay(Overlay { lower, upper: &upper, work: &work, volatile: true, userxattr: *userxattr })
             }
@@ -136,6 +137,7 @@ impl Builder<'_> {
                             _ => {}
                         }
                     }
+                    same_mode(&host, &upper);
                     let lower = std::slice::from_ref(&host);
                     let overlay = Overlay { lower, upper: &upper, work: &work, volatile: true, userxattr: true };
                     let part = match by_descriptor(&overlay, None) {
@@ -147,7 +149,8 @@ impl Builder<'_> {
                 }
                 libc::S_IFDIR => {
                     crate::sys::path::mkdirat(root.as_fd(), &text(&name)?, 0o755)?;
-                    let part = read_only_tree(&host)?;
+                    // Without a place for temporary files hardly anything works.
+                    let part = if name == "tmp" { temporary()? } else { read_only_tree(&host)? };
                     self.root_part(part, &name, Make::Directory)?;
                 }
                 libc::S_IFREG => {
@@ -166,6 +169,20 @@ impl Builder<'_> {
         self.root_parts.push(Step::Attach { source: Source::Given(part), target });
         Ok(())
     }
+}
+
+/// An overlay's top directory is its upper one; it shows the lower one's permissions.
+fn same_mode(lower: &Path, upper: &Path) {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    if let Ok(stat) = std::fs::metadata(lower) {
+        let _ = std::fs::set_permissions(upper, std::fs::Permissions::from_mode(stat.mode() & 0o7777));
+    }
+}
+
+fn temporary() -> Result<OwnedFd> {
+    let context = Mounting::open(c"tmpfs").context("opening tmpfs")?;
+    context.string(c"mode", c"1777").context("making /tmp")?;
+    context.mount(libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOSUID).context("making /tmp")
 }
 
 fn read_only_tree(path: &Path) -> Result<OwnedFd> {
