@@ -189,12 +189,29 @@ pub fn enter_root(mount: impl AsFd) -> io::Result<()> {
     check(unsafe { libc::chdir(c"/".as_ptr()) })
 }
 
-/// Our own program as a detached, read-only mount: whoever runs it from there can't write to it, and neither can
-/// anybody who finds it through `/proc/PID/exe`.
+/// Our own program, so that whoever runs it from there can't write to it, and neither can anybody who finds it through
+/// `/proc/PID/exe`: a detached, read-only mount of it, or, where that is refused, a sealed copy in memory.
 pub fn sealed_executable() -> io::Result<OwnedFd> {
+    read_only_executable().or_else(|_| super::fd::sealed_memfd(c"barge", &std::fs::read("/proc/self/exe")?))
+}
+
+fn read_only_executable() -> io::Result<OwnedFd> {
+    use super::path::stat_at;
     use nix::fcntl::{OFlag, open};
-    let exe = open(c"/proc/self/exe", OFlag::O_PATH | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())?;
-    let clone = clone_tree(exe.as_fd(), c"", false)?;
+    let open = |path: &std::path::Path| open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty());
+    let exe = open("/proc/self/exe".as_ref())?;
+    let clone = match clone_tree(exe.as_fd(), c"", false) {
+        // We were started in another mount namespace; the same file has a name in this one too.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            let here = open(&std::fs::read_link("/proc/self/exe")?)?;
+            let (one, other) = (stat_at(exe.as_fd(), c"")?, stat_at(here.as_fd(), c"")?);
+            if (one.st_dev, one.st_ino) != (other.st_dev, other.st_ino) {
+                return Err(error);
+            }
+            clone_tree(here.as_fd(), c"", false)?
+        }
+        clone => clone?,
+    };
     let attributes = Attributes {
         set: libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV,
         propagation: libc::MS_PRIVATE,

@@ -16,8 +16,8 @@ fn the_engines_program_can_not_be_overwritten() {
     let before = hash(&sandbox);
     let attack = "while :; do for p in /proc/[0-9]*; do \
                   case $(readlink $p/exe 2>/dev/null) in */busybox|'') ;; *) \
-                  exec 9< $p/exe && echo SEEN >> /log; (echo pwned > /proc/self/fd/9) 2>/dev/null && echo WROTE >> /log; \
-                  (echo pwned > $p/exe) 2>/dev/null && echo WROTE >> /log; exec 9<&-;; esac; done; done";
+                  (exec 9< $p/exe; echo SEEN >> /log; echo pwned > /proc/self/fd/9 && echo WROTE >> /log) 2>/dev/null; \
+                  (echo pwned > $p/exe && echo WROTE >> /log) 2>/dev/null;; esac; done; done";
     sandbox.args(&["run", "-d", "--name", "web", "--cap-add", "ALL", "busybox", "sh", "-c", attack]).ok().forget();
     for _ in 0..100 {
         sandbox.run("exec web true").ok().forget();

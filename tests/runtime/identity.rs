@@ -74,10 +74,10 @@ fn limits_are_set_or_clamped_with_a_word() {
 fn only_the_standard_streams_are_open() {
     everywhere(|sandbox| {
         // A shell that holds many descriptors on a directory starts the container.
-        let mut shell = sandbox.other("sh");
+        let mut shell = sandbox.other("bash");
         let holds: String = (5..40).map(|fd| format!("exec {fd}</etc; ")).collect();
         let line = format!(
-            "{holds} exec \"$0\" --root {} --runroot {} run --rm busybox sh -c 'ls /proc/1/fd'",
+            "{holds} exec \"$0\" --root {} --runroot {} run --rm busybox sh -c 'ls /proc/1/fd; true'",
             sandbox.root().display(),
             sandbox.run_root().display()
         );
@@ -94,7 +94,7 @@ fn preserved_descriptors_arrive() {
     let sandbox = Sandbox::with_busybox();
     let mut shell = sandbox.other("sh");
     let line = format!(
-        "exec 3</etc/hostname; exec \"$0\" --root {} --runroot {} run --rm --preserve-fds 1 busybox sh -c 'cat <&3; ls /proc/1/fd'",
+        "exec 3</etc/hostname; exec \"$0\" --root {} --runroot {} run --rm --preserve-fds 1 busybox sh -c 'cat <&3; ls /proc/1/fd; true'",
         sandbox.root().display(),
         sandbox.run_root().display()
     );

@@ -71,7 +71,7 @@ pub fn v1(resources: &LinuxResources) -> Result<Vec<Setting>> {
             list.push(setting("cpu", "cpu.shares", shares, "the CPU shares"));
         }
         if let Some(period) = cpu.period().filter(|&period| period != 0) {
-            list.push(setting("cpu", "cpu.cfs_period_us", period, "the CPU period"));
+            list.push(setting("cpu", "cpu.cfs_period_us", period, "the CPU limit"));
         }
         if let Some(quota) = cpu.quota().filter(|&quota| quota != 0) {
             list.push(setting("cpu", "cpu.cfs_quota_us", quota, "the CPU limit"));
