@@ -104,7 +104,6 @@ pub fn of_bundle(bundle: &Bundle, stdio: Stdio, preserved: Vec<OwnedFd>, gate: b
         proc: None,
         dev: None,
         pts: None,
-        cgroup: make_cgroup(bundle, facts)?,
         user_namespace: None,
         cgroup: make_cgroup(bundle, facts, &cgroups)?,
         cgroups,
