@@ -276,3 +276,73 @@ fn load_says_what_is_wrong_with_its_input() {
         .forget();
     let _ = busybox();
 }
+
+#[test]
+fn a_full_disk_gets_its_space_back() {
+    needs![root];
+    let sandbox = Sandbox::new();
+    // Does not compress, so that it has its size in every form.
+    let noise: Vec<u8> = (0..40_000_000u64).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u8).collect();
+    let many = (0..2000).fold(Layer::new(), |layer, n| layer.file(&format!("f{n}"), 0o644, "x"));
+    let image = Image::new("localhost/large:1")
+        .layer(Layer::new().file("a", 0o644, "x"))
+        .layer(Layer::new().file("noise", 0o644, noise));
+    image.save(&sandbox.path("work/large.tar"));
+    Image::new("localhost/many:1").layer(many).save(&sandbox.path("work/many.tar"));
+    std::fs::create_dir_all(sandbox.root()).unwrap();
+    run(Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=20m,nr_inodes=1000,mode=700", "none"])
+        .arg(sandbox.root()));
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        sandbox.run("images").ok();
+        let df = || run(Command::new("df").args(["--output=used,iused"]).arg(sandbox.root()));
+        let before = df();
+        for (line, words) in
+            [("load -i large.tar", "o space left on device"), ("load -i many.tar", " left on device")]
+        {
+            sandbox.run(line).code(125).fails().has(words);
+            assert_eq!(df(), before, "{line}");
+        }
+        sandbox.args(&["load", "-q", "-i", &busybox().to_string_lossy()]).ok();
+        sandbox.run("rmi busybox").ok();
+    }));
+    run(Command::new("umount").arg(sandbox.root()));
+    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+#[test]
+fn an_ordinary_user_loads_with_and_without_subordinate_ids() {
+    needs![rootless, rootless_single];
+    let image = tricky();
+    for sandbox in [Sandbox::rootless(), Sandbox::rootless_single()] {
+        let path = sandbox.file("work/a.tar", "");
+        image.save(&path);
+        for line in
+            ["load -q -i a.tar", "save -o b.tar localhost/tricky:1", "rmi localhost/tricky:1", "load -q -i b.tar"]
+        {
+            sandbox.run(line).code(0);
+        }
+        // Owners that the user's map can't hold are kept all the same.
+        assert_eq!(ids(&sandbox.run("images -q --no-trunc")), [image.id()]);
+    }
+}
+
+#[test]
+fn many_at_once_agree() {
+    let sandbox = Sandbox::new();
+    let (one, two) = (tricky(), Image::new("localhost/two:1").tar(tricky().layers()[0].clone()));
+    one.save(&sandbox.path("work/one.tar"));
+    two.save(&sandbox.path("work/two.tar"));
+    let lines =
+        ["load -q -i one.tar", "load -q -i two.tar", "rmi -a", "image prune -af", "images", "rmi -i localhost/two:1"];
+    for round in 0..18 {
+        let started: Vec<_> = (0..4).map(|worker| sandbox.spawn(lines[(worker * 5 + round * 7) % 6])).collect();
+        for running in started {
+            running.finish().ok();
+        }
+    }
+    sandbox.run("system check").ok();
+    sandbox.run("load -q -i one.tar").ok();
+    sandbox.run("rmi -af").ok();
+    assert_eq!(tree(&sandbox.root()), Vec::<String>::new());
+}

@@ -50,7 +50,10 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
                 removed_any |= removed.deleted.is_some();
                 output::text(words(engine.config.program, &removed))?;
             }
-            Err(failure) if Fault::kind_of(&failure) == Kind::NotFound && (args.ignore || args.force && !docker) => {}
+            // With --all, somebody else may be removing too.
+            Err(failure)
+                if Fault::kind_of(&failure) == Kind::NotFound && (args.ignore || args.all || args.force && !docker) => {
+            }
             Err(failure) => failures.push(failure),
         }
     }

@@ -10,7 +10,9 @@ use std::io::{self, Read, Seek as _, Write};
 
 /// More entries than any image archive has: 100 images of 127 layers in docker's oldest layout stay below.
 const ENTRIES: usize = 100_000;
-/// The longest name, and the longest PAX or GNU extension header.
+/// The bytes of all names together.
+const NAMES: usize = 16 << 20;
+/// The longest PAX or GNU extension header.
 const EXTENSION: u64 = 1 << 20;
 const BLOCK: u64 = 512;
 
@@ -47,12 +49,13 @@ pub struct Reader<R> {
     left: u64,
     padding: u64,
     seen: usize,
+    names: usize,
 }
 
 impl<R: Read> Reader<R> {
     /// Over something that can only be read: what is skipped is read and thrown away.
     pub fn streaming(inner: R) -> Self {
-        Reader { inner, skip: read_past, position: 0, left: 0, padding: 0, seen: 0 }
+        Reader { inner, skip: read_past, position: 0, left: 0, padding: 0, seen: 0, names: 0 }
     }
 
     /// The next entry, or none at the end-of-archive marker or the end of the input.
@@ -119,6 +122,10 @@ impl<R: Read> Reader<R> {
                         0 | b'0' | b'7' => Kind::File,
                         _ => Kind::Other,
                     };
+                    self.names += path.len() + if let Kind::Link(target) = &kind { target.len() } else { 0 };
+                    if self.names > NAMES {
+                        return Err(bad("its names are too long").into());
+                    }
                     self.left = size;
                     self.padding = padding(size);
                     return Ok(Some(Entry { path, size, kind, offset: self.position }));
