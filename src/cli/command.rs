@@ -195,6 +195,7 @@ fn dispatch(program: Program, words: &[OsString], path: &mut String) -> Result<(
             logger::start(&flags)?;
             flags.redirect_output()?;
             let config = config::read(&flags.for_config(program)?)?;
+            globals::Flags::check_environment(&config)?;
             match run {
                 Run::Config(run) => run(&matches, &config),
                 Run::Engine(run) => {
@@ -237,7 +238,7 @@ fn parse(
 /// What differs between clap and Go's pflag, changed for every flag alike: booleans take `=true` or `=false`, values
 /// may begin with a hyphen, the last of several wins, `--help` is ours, and too few or too many arguments are counted
 /// afterwards (so that the error can name both numbers).
-fn as_pflag(command: clap::Command) -> clap::Command {
+pub fn as_pflag(command: clap::Command) -> clap::Command {
     let has_short_h = command.get_arguments().any(|arg| arg.get_short() == Some('h'));
     let has_help = command.get_arguments().any(|arg| arg.get_long() == Some("help"));
     let variadic = command.get_positionals().last().is_some_and(takes_many);

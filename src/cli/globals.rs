@@ -2,7 +2,7 @@
 
 use super::command::{context, refuse};
 use super::error::Usage;
-use crate::config::{Globals, Program};
+use crate::config::{Config, Globals, Program};
 use crate::fault::Fault;
 use anyhow::{Context as _, Result};
 use clap::error::ContextKind;
@@ -23,10 +23,8 @@ pub struct Flags {
     runroot: Option<PathBuf>,
     tmpdir: Option<PathBuf>,
     storage_driver: Option<String>,
-    storage_opt: Vec<String>,
     cgroup_manager: Option<String>,
     config: Option<PathBuf>,
-    hooks_dir: Vec<PathBuf>,
     out: Option<PathBuf>,
     no_out: bool,
 }
@@ -55,20 +53,19 @@ const NETWORKS: &str = "networks other than none, host, container: and ns: are n
 const GLOBALS: &[Global] = &[
     works("cgroup-manager", Some("NAME"), "Who makes cgroups: cgroupfs"),
     works("config", Some("DIR"), "Directory of docker's config.json"),
-    works("hooks-dir", Some("DIR"), "Directory of OCI hooks (may be given several times)"),
     works("log-level", Some("LEVEL"), "Log messages above this level: trace, debug, info, warn, error, fatal, panic"),
     works("noout", None, "Write nothing to standard output"),
     works("out", Some("FILE"), "Send standard output to a file"),
     works("root", Some("DIR"), "Where images and containers are kept"),
     works("runroot", Some("DIR"), "Where the state of this boot is kept"),
     works("storage-driver", Some("NAME"), "How layers are kept: overlay or vfs"),
-    works("storage-opt", Some("KEY=VALUE"), "An option of the storage driver"),
     works("tmpdir", Some("DIR"), "For large temporary files"),
     refused("cdi-spec-dir", Some("DIR"), "CDI devices are not built"),
     refused("conmon", Some("PATH"), "barge is its own monitor"),
     refused("connection", Some("NAME"), REMOTE),
     refused("context", Some("NAME"), REMOTE),
     refused("events-backend", Some("NAME"), "events are not built"),
+    refused("hooks-dir", Some("DIR"), "OCI hooks are not built"),
     refused("host", Some("URL"), REMOTE),
     refused("identity", Some("FILE"), REMOTE),
     refused("imagestore", Some("DIR"), "a second image store is not built"),
@@ -80,6 +77,7 @@ const GLOBALS: &[Global] = &[
     refused("runtime", Some("PATH"), "barge is its own OCI runtime"),
     refused("runtime-flag", Some("FLAG"), "barge is its own OCI runtime"),
     refused("ssh", Some("MODE"), REMOTE),
+    refused("storage-opt", Some("KEY=VALUE"), "no options of storage drivers are built"),
     refused("syslog", None, "logging to syslog is not built"),
     refused("tls", None, REMOTE),
     refused("tlscacert", Some("FILE"), REMOTE),
@@ -206,10 +204,8 @@ impl Flags {
                 "runroot" => self.runroot = last.map(Into::into),
                 "tmpdir" => self.tmpdir = last.map(Into::into),
                 "storage-driver" => self.storage_driver = last,
-                "storage-opt" => self.storage_opt.extend(values),
                 "cgroup-manager" => self.cgroup_manager = last,
                 "config" => self.config = last.map(Into::into),
-                "hooks-dir" => self.hooks_dir.extend(values.into_iter().map(Into::into)),
                 "log-level" => self.log_level = last,
                 "out" => self.out = last.map(Into::into),
                 "noout" => self.no_out = true,
@@ -227,11 +223,22 @@ impl Flags {
             runroot: absolute(self.runroot.clone())?,
             tmpdir: absolute(self.tmpdir.clone())?,
             storage_driver: self.storage_driver.clone(),
-            storage_opt: self.storage_opt.clone(),
             cgroup_manager: self.cgroup_manager.clone(),
             config: absolute(self.config.clone())?,
-            hooks_dir: self.hooks_dir.clone(),
+            ..Globals::default()
         })
+    }
+
+    /// Variables that ask for what is not built.
+    pub fn check_environment(config: &Config) -> Result<()> {
+        let name = match config.program {
+            Program::Docker => "DOCKER_HOST",
+            Program::Barge | Program::Podman => "CONTAINER_HOST",
+        };
+        match config.environment.filled(name) {
+            Some(_) => Err(refuse(&format!("environment variable {name}"), REMOTE).into()),
+            None => Ok(()),
+        }
     }
 
     /// `--out` and `--noout`.

@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod defaults;
+pub mod docker;
 pub mod environment;
 pub mod file;
 pub mod registries;

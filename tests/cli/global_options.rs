@@ -32,6 +32,8 @@ fn options_that_are_not_built_are_refused_by_name() {
         "module=x",
         "cdi-spec-dir=/x",
         "syslog",
+        "hooks-dir=/x",
+        "storage-opt=a=b",
         "host=x",
         "context=x",
     ] {
@@ -42,4 +44,29 @@ fn options_that_are_not_built_are_refused_by_name() {
         }
     }
     sandbox.run("--remote=false ps").ok();
+}
+
+#[test]
+fn variables_that_ask_for_a_remote_engine_are_refused() {
+    let mut sandbox = Sandbox::new();
+    sandbox.env("CONTAINER_HOST", "ssh://somewhere");
+    sandbox.run("ps").fails().has("environment variable CONTAINER_HOST: not supported yet").code(125);
+    sandbox.run_as("docker", "ps").ok();
+    sandbox.unset("CONTAINER_HOST");
+    sandbox.env("DOCKER_HOST", "ssh://somewhere");
+    sandbox.run_as("docker", "ps").stderr_is(
+        "Error response from daemon: environment variable DOCKER_HOST: not supported yet: barge has no remote service; \
+         everything runs in the command itself\n",
+    );
+    sandbox.run("ps").ok();
+}
+
+#[test]
+fn dockers_config_says_how_lists_look() {
+    let sandbox = with_two();
+    sandbox.file("home/.docker/config.json", r#"{"psFormat": "table {{.Names}}\\t{{.State}}"}"#);
+    sandbox.run_as("docker", "ps -a").ok().is("NAMES     STATE\ntwo       created\none       created\n");
+    sandbox.run_as("docker", "ps -a --format {{.Names}}").ok().is("two\none\n");
+    assert_eq!(sandbox.run_as("docker", "ps -aq").ok().lines().len(), 2);
+    sandbox.run("ps -a").ok().has("CONTAINER ID");
 }

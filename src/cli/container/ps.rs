@@ -6,7 +6,7 @@ use crate::cli::error::Usage;
 use crate::cli::flags::selection::parse_filters;
 use crate::cli::output;
 use crate::cli::output::listing::Listing;
-use crate::config::Program;
+use crate::config::{self, Program};
 use crate::engine::Engine;
 use crate::engine::container::{self, ListOptions, Listed};
 use anyhow::Result;
@@ -96,7 +96,12 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         )
         .into());
     }
-    let format = args.format.as_deref();
+    // docker's config.json may say how its lists look, unless it is ids that are asked for.
+    let usual = match args.format {
+        None if !args.quiet => config::docker::default_format(&engine.config, "psFormat"),
+        _ => None,
+    };
+    let format = args.format.as_deref().or(usual.as_deref());
     let docker = program == Program::Docker;
     // docker measures when a template asks; podman wants --size.
     let size = args.size || (docker && format.is_some_and(|format| format.contains(".Size")));

@@ -311,3 +311,158 @@ fn command_line() -> Vec<String> {
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
     bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::environment::Caller;
+    use crate::config::{Config, Environment, Globals};
+    use clap::{Args as _, FromArgMatches as _};
+    use serde_json::{Value, json};
+
+    fn config(program: Program) -> Config {
+        let environment = Environment::from([("HOME", "/home/ann"), ("SET", "yes"), ("http_proxy", "http://proxy")]);
+        let globals = Globals { program, ..Globals::default() };
+        crate::config::resolve::resolve(&globals, environment, Caller::default(), Default::default()).unwrap()
+    }
+
+    fn spec(program: Program, line: &str) -> Result<ContainerSpec, String> {
+        let empty = clap::Command::new("create").disable_help_flag(true).no_binary_name(true);
+        let mut command = crate::cli::command::as_pflag(CreateFlags::augment_args(empty));
+        let words = line.split(' ').filter(|word| !word.is_empty()).map(|word| word.replace('+', " "));
+        let matches = command.try_get_matches_from_mut(words).map_err(|error| error.to_string())?;
+        let flags = CreateFlags::from_arg_matches(&matches).map_err(|error| error.to_string())?;
+        flags.spec(&Host::new(&config(program))).map_err(|error| format!("{error:#}"))
+    }
+
+    /// Every flag writes its own field: the line → what stands at a place of the description. `+` is a blank.
+    #[test]
+    fn flags_write_the_description() {
+        for (line, place, value) in [
+            ("img", "/image", json!({"Image": "img"})),
+            ("img a -b --c", "/process/command", json!(["a", "-b", "--c"])),
+            ("--name web img", "/name", json!("web")),
+            ("--name /web img", "/name", json!("web")),
+            ("-it img", "/process/terminal", json!(true)),
+            ("-ti img", "/process/interactive", json!(true)),
+            ("--tty=false img", "/process/terminal", json!(false)),
+            ("--entrypoint /bin/sh img", "/process/entrypoint", json!(["/bin/sh"])),
+            ("--entrypoint= img", "/process/entrypoint", json!([])),
+            ("--entrypoint [\"a\",\"b\"] img", "/process/entrypoint", json!(["a", "b"])),
+            ("-e A=1 -e B=2 -e A=3 --http-proxy=false img", "/process/env", json!(["B=2", "A=3"])),
+            ("-e SET -e UNSET -e S* --http-proxy=false img", "/process/env", json!(["SET=yes"])),
+            ("img", "/process/env", json!(["http_proxy=http://proxy"])),
+            ("--unsetenv A --unsetenv B img", "/process/unset_env", json!(["A", "B"])),
+            ("--unsetenv-all img", "/process/unset_env_all", json!(true)),
+            ("-w /x img", "/process/working_dir", json!("/x")),
+            ("-u 1:2 img", "/process/user", json!("1:2")),
+            ("--group-add a,b --group-add c img", "/process/groups", json!(["a", "b", "c"])),
+            ("--init img", "/process/init", json!(true)),
+            ("--stop-timeout 5 img", "/process/stop_timeout", json!(5)),
+            ("--timeout 7 img", "/process/timeout", json!(7)),
+            ("--umask 0077 img", "/process/umask", json!(0o77)),
+            ("--tz Europe/Berlin img", "/process/timezone", json!("Europe/Berlin")),
+            ("--preserve-fds 2 img", "/process/preserve_fds", json!(2)),
+            ("-h box img", "/hostname", json!("box")),
+            ("--hostname box img", "/hostname", json!("box")),
+            ("--net host img", "/namespaces/network", json!("Host")),
+            ("--network=none img", "/namespaces/network", json!("None")),
+            ("--network container:x img", "/namespaces/network", json!({"Container": "x"})),
+            ("--pid host img", "/namespaces/pid", json!("Host")),
+            ("--ipc shareable img", "/namespaces/ipc", json!("Private")),
+            ("--uts ns:/x img", "/namespaces/uts", json!({"Path": "/x"})),
+            ("--cgroupns host img", "/namespaces/cgroup", json!("Host")),
+            ("--userns keep-id img", "/namespaces/user", json!({"KeepId": {"uid": null, "gid": null}})),
+            ("--uidmap 0:1000:5 img", "/namespaces/user/Map/gids", json!([{"inside": 0, "outside": 1000, "count": 5}])),
+            ("--add-host a:1.2.3.4 img", "/extra_hosts", json!(["a:1.2.3.4"])),
+            ("--no-hosts img", "/no_hosts", json!(true)),
+            ("-v /a:/b:ro img", "/mounts/0/read_only", json!(true)),
+            ("-v /a:/b:rslave img", "/mounts/0/options", json!(["rslave"])),
+            ("-v /a:/b img", "/mounts/0/create_source", json!(true)),
+            ("--mount type=bind,src=/,dst=/b img", "/mounts/0/create_source", json!(false)),
+            ("--tmpfs /t:size=1m img", "/mounts/0/options", json!(["size=1m"])),
+            ("-v /v img", "/mounts/0/kind", json!("anonymous")),
+            ("--shm-size 1m img", "/shm_size", json!(1 << 20)),
+            ("--read-only img", "/security/read_only", json!(true)),
+            ("--read-only-tmpfs=false img", "/security/read_only_tmpfs", json!(false)),
+            ("--device /dev/null:/dev/x:r img", "/devices/0/permissions", json!("r")),
+            ("--device-cgroup-rule c+1:3+rwm img", "/device_rules", json!(["c 1:3 rwm"])),
+            ("--cap-add net_admin,CHOWN img", "/security/cap_add", json!(["CAP_NET_ADMIN", "CAP_CHOWN"])),
+            ("--cap-drop all img", "/security/cap_drop", json!(["ALL"])),
+            ("--privileged img", "/security/privileged", json!(true)),
+            ("--security-opt no-new-privileges img", "/security/no_new_privileges", json!(true)),
+            ("--security-opt seccomp=unconfined img", "/security/seccomp", json!("Unconfined")),
+            ("--security-opt mask=/a:/b img", "/security/mask", json!(["/a", "/b"])),
+            ("-m 64m img", "/resources/memory", json!(64 << 20)),
+            ("-m 64m --memory-swap -1 img", "/resources/memory_swap", json!(-1)),
+            ("--memory-swappiness -1 img", "/resources/memory_swappiness", Value::Null),
+            ("--cpus 1.5 img", "/resources/nano_cpus", json!(1_500_000_000)),
+            ("-c 512 img", "/resources/cpu_shares", json!(512)),
+            ("--cpu-quota -1 img", "/resources/cpu_quota", json!(-1)),
+            ("--cpuset-cpus 0-1 img", "/resources/cpuset_cpus", json!("0-1")),
+            ("--pids-limit 0 img", "/resources/pids_limit", json!(-1)),
+            ("--blkio-weight 100 img", "/resources/blkio_weight", json!(100)),
+            ("--device-read-bps /dev/sda:1mb img", "/resources/device_read_bps/0/rate", json!(1 << 20)),
+            ("--oom-score-adj -5 img", "/resources/oom_score_adj", json!(-5)),
+            ("--ulimit nofile=1:2 img", "/resources/ulimits/nofile", json!({"soft": 1, "hard": 2})),
+            ("--cgroup-parent /x img", "/resources/cgroup_parent", json!("/x")),
+            ("--cgroup-conf memory.high=1 img", "/resources/unified", json!({"memory.high": "1"})),
+            ("--cgroups disabled img", "/resources/no_cgroup", json!(true)),
+            ("--sysctl net.ipv4.ip_forward=1 img", "/sysctls", json!({"net.ipv4.ip_forward": "1"})),
+            ("--log-driver none img", "/log/driver", json!("none")),
+            ("--log-opt max-size=1m,max-file=2 img", "/log/options", json!({"max-size": "1m", "max-file": "2"})),
+            ("-l a=b --label c img", "/labels", json!({"a": "b", "c": ""})),
+            ("--annotation a=b img", "/annotations", json!({"a": "b"})),
+            ("--rm img", "/remove", json!(true)),
+            ("--rm=false img", "/remove", json!(false)),
+            ("--pull never img", "/pull", json!("never")),
+            ("--platform linux/arm64 img", "/platform/architecture", json!("arm64")),
+            ("--arch x86_64 img", "/platform/architecture", json!("amd64")),
+            ("--pidfile /p img", "/pid_file", json!("/p")),
+            ("--conmon-pidfile /p img", "/monitor_pid_file", json!("/p")),
+            ("--rootfs /", "/image/Rootfs", json!({"path": "/", "overlay": false})),
+            ("--rootfs /:O sh", "/image/Rootfs", json!({"path": "/", "overlay": true})),
+        ] {
+            let spec = spec(Program::Podman, line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let written = serde_json::to_value(&spec).unwrap();
+            assert_eq!(written.pointer(place), Some(&value), "{line}: {place}");
+        }
+    }
+
+    /// As docker, lists are not cut at commas, nor variables taken by their beginning.
+    #[test]
+    fn docker_takes_some_values_as_they_are() {
+        for (line, place, value) in [
+            ("--annotation a=b,c img", "/annotations", json!({"a": "b,c"})),
+            ("-e S* img", "/process/env", json!([])),
+            ("img", "/process/env", json!([])),
+            ("--entrypoint [\"a\"] img", "/process/entrypoint", json!(["[\"a\"]"])),
+        ] {
+            let spec = spec(Program::Docker, line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let written = serde_json::to_value(&spec).unwrap();
+            assert_eq!(written.pointer(place), Some(&value), "{line}: {place}");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for (line, words) in [
+            ("", "requires at least 1 arg(s), only received 0"),
+            ("--replace img", "cannot replace container without --name being set"),
+            ("--restart always --rm img", "the --rm option conflicts with --restart"),
+            ("--restart always img", "--restart always: not supported yet"),
+            ("--userns host --uidmap 0:1:1 img", "mutually exclusive"),
+            ("--no-hosts --add-host a:1.2.3.4 img", "--no-hosts and --add-host cannot be set together"),
+            ("--cap-add chown --cap-drop chown img", "cannot be dropped and added"),
+            ("--group-add keep-groups,x img", "keep-groups"),
+            ("--platform linux/arm64 --arch arm64 img", "--platform option can not be specified with --arch or --os"),
+            ("--workdir x img", "it needs to be an absolute path"),
+            ("--rootfs /nosuch", "no such directory"),
+            ("-v /a:/b --tmpfs /b img", "/b: duplicate mount destination"),
+            ("-p 80 img", "--publish: not supported yet"),
+        ] {
+            let error = spec(Program::Podman, line).expect_err(line);
+            assert!(error.contains(words), "{line}: {error}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use crate::cli::flags::selection::parse_filters;
 use crate::cli::output;
 use crate::cli::output::listing::Listing;
-use crate::config::Program;
+use crate::config::{self, Program};
 use crate::engine::Engine;
 use crate::engine::image::list::{self, ListOptions, Listed};
 use crate::fault::Fault;
@@ -75,10 +75,11 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
     let values: Vec<Value> = rows.iter().map(|row| shape(row, args.no_trunc, now)).collect();
     let digest = if args.digests { "{{.Digest}}\\t" } else { "" };
     let history = if args.history { "\\t{{.History}}" } else { "" };
+    let usual = config::docker::default_format(&engine.config, "imagesFormat");
     let listing = Listing {
         command: "images",
         program: engine.config.program,
-        format: args.format.as_deref(),
+        format: args.format.as_deref().or(usual.as_deref()),
         default: &format!(
             "{{{{.Repository}}}}\\t{{{{.Tag}}}}\\t{digest}{{{{.ID}}}}\\t{{{{.CreatedSince}}}}\\t{{{{.Size}}}}{history}"
         ),
