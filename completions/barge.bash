@@ -11,7 +11,7 @@ _barge_commands() {
 
 _barge_flags() {
     case "$1" in
-        "barge") echo "--cgroup-manager --config --debug -D --help -h --hooks-dir --log-level --noout --out --root --runroot --storage-driver --storage-opt --tmpdir --version -v" ;;
+        "barge") echo "--cgroup-manager --config --debug -D --help -h --log-level --noout --out --root --runroot --storage-driver --tmpdir --version -v" ;;
         "barge attach") echo "--detach-keys --help --latest -l --no-stdin --sig-proxy" ;;
         "barge container") echo "--help" ;;
         "barge container attach") echo "--detach-keys --help --latest -l --no-stdin --sig-proxy" ;;
@@ -91,7 +91,7 @@ _barge_flags() {
 
 _barge_flags_with_value() {
     case "$1" in
-        "barge") echo "--cgroup-manager --config --hooks-dir --log-level --out --root --runroot --storage-driver --storage-opt --tmpdir" ;;
+        "barge") echo "--cgroup-manager --config --log-level --out --root --runroot --storage-driver --tmpdir" ;;
         "barge attach") echo "--detach-keys --sig-proxy" ;;
         "barge container attach") echo "--detach-keys --sig-proxy" ;;
         "barge container create") echo "--add-host --annotation --arch --attach -a --authfile --blkio-weight --blkio-weight-device --cap-add --cap-drop --cert-dir --cgroup-conf --cgroup-parent --cgroupns --cgroups --cidfile --conmon-pidfile --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares -c --cpus --cpuset-cpus --cpuset-mems --creds --device --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --domainname --entrypoint --env -e --env-file --gidmap --group-add --hostname -h --ipc --label -l --label-file --log-driver --log-opt --memory -m --memory-reservation --memory-swap --memory-swappiness --mount --name --network --oom-score-adj --os --passwd-entry --pid --pidfile --pids-limit --platform --preserve-fds --pull --restart --retry --retry-delay --security-opt --shm-size --stop-signal --stop-timeout --subgidname --subuidname --sysctl --timeout --tls-verify --tmpfs --tz --uidmap --ulimit --umask --unsetenv --user -u --userns --uts --variant --volume -v --workdir -w" ;;

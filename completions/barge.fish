@@ -16,7 +16,7 @@ end
 function __barge_flags_with_value
     switch $argv[1]
         case 'barge'
-            printf '%s\n' --cgroup-manager --config --hooks-dir --log-level --out --root --runroot --storage-driver --storage-opt --tmpdir
+            printf '%s\n' --cgroup-manager --config --log-level --out --root --runroot --storage-driver --tmpdir
         case 'barge attach'
             printf '%s\n' --detach-keys --sig-proxy
         case 'barge container attach'
@@ -195,14 +195,12 @@ complete -c barge -n '__barge_at "barge"' -l cgroup-manager -r -d 'Who makes cgr
 complete -c barge -n '__barge_at "barge"' -l config -r -d 'Directory of docker\'s config.json'
 complete -c barge -n '__barge_at "barge"' -l debug -s D -d 'Same as --log-level=debug'
 complete -c barge -n '__barge_at "barge"' -l help -s h -d 'Print usage'
-complete -c barge -n '__barge_at "barge"' -l hooks-dir -r -d 'Directory of OCI hooks (may be given several times)'
 complete -c barge -n '__barge_at "barge"' -l log-level -r -d 'Log messages above this level: trace, debug, info, warn, error, fatal, panic'
 complete -c barge -n '__barge_at "barge"' -l noout -d 'Write nothing to standard output'
 complete -c barge -n '__barge_at "barge"' -l out -r -d 'Send standard output to a file'
 complete -c barge -n '__barge_at "barge"' -l root -r -d 'Where images and containers are kept'
 complete -c barge -n '__barge_at "barge"' -l runroot -r -d 'Where the state of this boot is kept'
 complete -c barge -n '__barge_at "barge"' -l storage-driver -r -d 'How layers are kept: overlay or vfs'
-complete -c barge -n '__barge_at "barge"' -l storage-opt -r -d 'An option of the storage driver'
 complete -c barge -n '__barge_at "barge"' -l tmpdir -r -d 'For large temporary files'
 complete -c barge -n '__barge_at "barge"' -l version -s v -d 'Print the version'
 complete -c barge -n '__barge_at "barge attach"' -l detach-keys -r -d 'Keys that detach: a letter, or ctrl-X, with commas; "" for none'
