@@ -31,7 +31,7 @@ test: ## installs what the tests need (as root, with apt), then runs them all; t
 ifeq ($(NEXTEST),yes)
 	TEST_REQUIRE=$(if $(CI),all,$(TEST_REQUIRE)) $(CARGO) nextest run --locked $(if $(CI),--profile ci)
 else
-	TEST_REQUIRE=$(if $(CI),all,$(TEST_REQUIRE)) $(CARGO) test --locked
+	TEST_REQUIRE=$(if $(CI),all,$(TEST_REQUIRE)) $(CARGO) test --locked --no-fail-fast
 endif
 
 test-unit: ## only the tests beneath the code: no root, no network, seconds

@@ -14,13 +14,12 @@ use super::record::{self, Record};
 use super::refused;
 use crate::config::Config;
 use crate::sys::idmap::{self, Line, UserNamespace};
+use crate::sys::pid::PidFd;
 use crate::sys::{fd, spawn};
 use anyhow::{Context, Result, ensure};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -137,14 +136,14 @@ pub(super) struct Resident {
     pub(super) pid: i32,
     /// A keeper of this run directory; else a monitor, a container, a command.
     pub(super) is_keeper: bool,
-    pidfd: OwnedFd,
+    process: PidFd,
 }
 
 impl Resident {
     /// Joins its namespace.
     pub(super) fn join(&self, uid: u32) -> Result<()> {
         ensure!(UserNamespace::of(&self.pid.to_string())?.owner()? == uid, "the namespace is somebody else's");
-        Ok(idmap::join_user(&self.pidfd)?)
+        Ok(idmap::join_user(&self.process)?)
     }
 
     /// What others need to find it.
@@ -155,7 +154,7 @@ impl Resident {
     /// Kills a keeper that is not wanted any more.
     pub(super) fn end(&self) {
         if self.is_keeper {
-            let _ = idmap::kill(&self.pidfd);
+            let _ = self.process.signal(libc::SIGKILL);
         }
     }
 }
@@ -172,7 +171,7 @@ pub(super) fn residents(config: &Config, inode: Option<u64>) -> Vec<Resident> {
         if !entry.metadata().is_ok_and(|meta| meta.uid() == config.uid) {
             continue;
         }
-        let Ok(pidfd) = idmap::open_pidfd(pid) else { continue };
+        let Ok(Some(process)) = PidFd::open(pid) else { continue };
         let Ok(namespace) = UserNamespace::of(&pid.to_string()) else { continue };
         let is_child = namespace.parent().and_then(|parent| parent.inode()).is_ok_and(|parent| parent == own);
         if !is_child || !namespace.owner().is_ok_and(|owner| owner == config.uid) {
@@ -187,7 +186,7 @@ pub(super) fn residents(config: &Config, inode: Option<u64>) -> Vec<Resident> {
             None => role == b"@monitor",
         };
         if is_keeper || lives_here && role != b"@userns" {
-            found.push(Resident { pid, is_keeper, pidfd });
+            found.push(Resident { pid, is_keeper, process });
         }
     }
     found.sort_by_key(|resident| !resident.is_keeper);
@@ -240,16 +239,13 @@ fn stay(details: &Details) -> Result<()> {
             continue;
         }
         let Some(other) = neighbour() else { return Ok(()) };
-        let mut fds = [PollFd::new(other.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut fds, PollTimeout::NONE) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => since = Instant::now(),
-            Err(error) => return Err(error.into()),
-        }
+        other.wait(None)?;
+        since = Instant::now();
     }
 }
 
 /// Somebody else who lives in this namespace.
-fn neighbour() -> Option<OwnedFd> {
+fn neighbour() -> Option<PidFd> {
     let own = std::fs::read_link("/proc/self/ns/user").ok()?;
     let pid = std::process::id() as i32;
     std::fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
@@ -257,7 +253,7 @@ fn neighbour() -> Option<OwnedFd> {
         let theirs = std::fs::read_link(entry.path().join("ns/user")).ok()?;
         let words = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let is_keeper = words.split(|byte| *byte == 0).nth(1) == Some(b"@userns");
-        (theirs == own && !is_keeper).then(|| idmap::open_pidfd(other).ok()).flatten()
+        (theirs == own && !is_keeper).then(|| PidFd::open(other).ok().flatten()).flatten()
     })
 }
 

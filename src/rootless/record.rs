@@ -3,6 +3,7 @@
 use super::is_ours;
 use crate::config::Config;
 use crate::sys::idmap::{self, UserNamespace};
+use crate::sys::pid::{PidFd, start_time};
 use anyhow::{Context, Result, ensure};
 use nix::sys::stat::{UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
@@ -31,7 +32,7 @@ impl Record {
     pub(super) fn of(pid: i32, stamp: &str) -> Result<Record> {
         Ok(Record {
             pid,
-            start_time: idmap::start_time(pid).context("asking for the keeper's start time")?,
+            start_time: start_time(pid).ok().flatten().context("the keeper of the user namespace ended")?,
             boot_id: boot_id()?,
             inode: UserNamespace::of(&pid.to_string())?.inode()?,
             stamp: stamp.to_string(),
@@ -59,18 +60,14 @@ impl Record {
 
     /// Joins the keeper's namespace, if the keeper is who the record says; tells it that it is needed.
     pub(super) fn join(&self, config: &Config) -> Result<()> {
-        let pidfd = self.pidfd()?;
-        // From here on the number can't have been reused: the descriptor names the process that we have checked.
-        idmap::join_user(&pidfd)?;
+        idmap::join_user(self.keeper()?)?;
         touch(&config.user_run);
         Ok(())
     }
 
-    fn pidfd(&self) -> Result<std::os::fd::OwnedFd> {
-        let pidfd = idmap::open_pidfd(self.pid)?;
-        ensure!(idmap::start_time(self.pid)? == self.start_time, "the keeper's pid was given to another process");
+    fn keeper(&self) -> Result<PidFd> {
         ensure!(boot_id()? == self.boot_id, "the keeper is of an earlier boot");
-        Ok(pidfd)
+        PidFd::open_if(self.pid, self.start_time)?.context("the keeper has ended")
     }
 }
 
