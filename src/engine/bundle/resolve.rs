@@ -15,24 +15,34 @@ use std::collections::BTreeMap;
 #[serde(default)]
 pub struct Resolved {
     /// First words of the command line.
+    #[serde(skip_serializing_if = "crate::model::container::is_default")]
     pub entrypoint: Vec<String>,
     /// The other words.
+    #[serde(skip_serializing_if = "crate::model::container::is_default")]
     pub command: Vec<String>,
     /// `K=V`, each name once; without those that depend on the start (HOME, HOSTNAME).
+    #[serde(skip_serializing_if = "crate::model::container::is_default")]
     pub env: Vec<String>,
     /// Absolute and clean.
+    #[serde(skip_serializing_if = "crate::model::container::is_default")]
     pub working_dir: String,
     /// As written: `web`, `1000:1000`, empty.
+    #[serde(skip_serializing_if = "crate::model::container::is_default")]
     pub user: String,
     /// The number of the stop signal.
+    #[serde(skip_serializing_if = "crate::model::container::is_default")]
     pub stop_signal: i32,
     /// Seconds between it and SIGKILL.
+    #[serde(skip_serializing_if = "crate::model::container::is_default")]
     pub stop_timeout: u32,
     /// The image's and the user's.
+    #[serde(skip_serializing_if = "crate::model::container::is_default")]
     pub labels: BTreeMap<String, String>,
     /// The image's VOLUMEs that no mount takes the place of, and `-v /path`.
+    #[serde(skip_serializing_if = "crate::model::container::is_default")]
     pub volumes: Vec<Volume>,
     /// The image's `ExposedPorts`.
+    #[serde(skip_serializing_if = "crate::model::container::is_default")]
     pub exposed_ports: Vec<String>,
     /// The maps of its own user namespace, in terms of the engine's.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -64,13 +64,12 @@ fn memory(wanted: &Wanted) -> Result<Option<LinuxMemory>> {
         (Some(limit), None | Some(0)) => Some(limit.saturating_mul(2)),
         (_, swap) => swap.filter(|swap| *swap != 0),
     };
-    if let (Some(limit), Some(reservation)) = (limit, wanted.memory_reservation) {
-        if reservation > limit {
-            return Err(Fault::invalid(
-                "Minimum memory limit can not be less than memory reservation limit, see usage",
-            )
-            .into());
-        }
+    if let (Some(limit), Some(reservation)) = (limit, wanted.memory_reservation)
+        && reservation > limit
+    {
+        return Err(
+            Fault::invalid("Minimum memory limit can not be less than memory reservation limit, see usage").into()
+        );
     }
     let mut memory = LinuxMemoryBuilder::default();
     if let Some(limit) = limit {

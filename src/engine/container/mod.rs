@@ -61,7 +61,8 @@ fn now() -> String {
 
 /// What was worked out when the container was made. Empty for a record that has none.
 fn resolved(record: &ContainerRecord) -> Resolved {
-    serde_json::from_value(record.resolved.clone()).unwrap_or_default()
+    use serde::Deserialize;
+    Resolved::deserialize(&record.resolved).unwrap_or_default()
 }
 
 /// Below the hierarchies' mount points.

@@ -56,10 +56,10 @@ fn freezer(container: &Container) -> Result<Box<dyn CgroupDriver>> {
 
 /// Before a signal has to work.
 pub(super) fn thaw_if_frozen(container: &Container) -> Result<()> {
-    if container.phase == Phase::Paused {
-        if let Some(cgroup) = super::cgroup(container)? {
-            cgroup.thaw()?;
-        }
+    if container.phase == Phase::Paused
+        && let Some(cgroup) = super::cgroup(container)?
+    {
+        cgroup.thaw()?;
     }
     Ok(())
 }

@@ -26,11 +26,11 @@ pub(super) fn fill(engine: &Engine, container: &Container, volumes: &[Volume]) -
         std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
         let to = Root::open(&dir)?;
         chmod_fd(to.as_fd(), 0o755)?;
-        if let Some((path, entry)) = tree.find(&volume.target)? {
-            if entry.kind() == libc::S_IFDIR {
-                copy_directory(&tree, &path, &entry, &to)
-                    .with_context(|| format!("copying what the image has at {}", volume.target))?;
-            }
+        if let Some((path, entry)) = tree.find(&volume.target)?
+            && entry.kind() == libc::S_IFDIR
+        {
+            copy_directory(&tree, &path, &entry, &to)
+                .with_context(|| format!("copying what the image has at {}", volume.target))?;
         }
     }
     if container.place == Place::Disk {

@@ -18,3 +18,8 @@ pub use resources::{DeviceRate, DeviceWeight, Resources, Ulimit};
 pub use restart::RestartPolicy;
 pub use security::{Label, SeccompProfile, Security};
 pub use spec::{ContainerSpec, ImageSource, PullPolicy};
+
+/// What nobody asked for is not written down: records stay short.
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

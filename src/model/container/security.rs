@@ -7,28 +7,40 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct Security {
     /// `--privileged`
+    #[serde(skip_serializing_if = "super::is_default")]
     pub privileged: bool,
     /// `--cap-add`, upper case with `CAP_`, or `ALL`.
+    #[serde(skip_serializing_if = "super::is_default")]
     pub cap_add: Vec<String>,
     /// `--cap-drop`, upper case with `CAP_`, or `ALL`.
+    #[serde(skip_serializing_if = "super::is_default")]
     pub cap_drop: Vec<String>,
     /// `no-new-privileges`
+    #[serde(skip_serializing_if = "super::is_default")]
     pub no_new_privileges: bool,
     /// `seccomp=…`
+    #[serde(skip_serializing_if = "super::is_default")]
     pub seccomp: SeccompProfile,
     /// `apparmor=…`; `None`: the host's default for containers.
+    #[serde(skip_serializing_if = "super::is_default")]
     pub apparmor: Option<String>,
     /// `label=…`
+    #[serde(skip_serializing_if = "super::is_default")]
     pub label: Label,
     /// `mask=a:b`
+    #[serde(skip_serializing_if = "super::is_default")]
     pub mask: Vec<String>,
     /// `unmask=a:b` or `ALL`
+    #[serde(skip_serializing_if = "super::is_default")]
     pub unmask: Vec<String>,
     /// `proc-opts=…`
+    #[serde(skip_serializing_if = "super::is_default")]
     pub proc_options: Vec<String>,
     /// `--read-only`
+    #[serde(skip_serializing_if = "super::is_default")]
     pub read_only: bool,
     /// `--read-only-tmpfs`; `None`: true, as podman.
+    #[serde(skip_serializing_if = "super::is_default")]
     pub read_only_tmpfs: Option<bool>,
 }
 
