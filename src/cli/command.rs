@@ -200,7 +200,7 @@ fn dispatch(program: Program, words: &[OsString], path: &mut String) -> Result<(
                 Run::Config(run) => run(&matches, &config),
                 Run::Engine(run) => {
                     let engine = Engine::open(config)?;
-                    error::notice(engine.notice.as_deref());
+                    error::notice(&engine);
                     run(&matches, &engine)
                 }
             }

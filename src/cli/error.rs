@@ -3,6 +3,7 @@
 use super::command::context;
 use super::globals::flag_of;
 use crate::config::Program;
+use crate::engine::Engine;
 use crate::fault::{Fault, Kind};
 use anyhow::Error;
 use clap::error::{ContextKind, ErrorKind};
@@ -307,9 +308,12 @@ fn exit_code(program: Program, path: &str, error: &Error) -> u8 {
 }
 
 /// Something the user should know, for people only: scripts see an empty standard error on success.
-pub fn notice(line: Option<&str>) {
+pub fn notice(engine: &Engine) {
     let mut stderr = std::io::stderr().lock();
-    if let Some(line) = line.filter(|_| stderr.is_terminal()) {
+    if !stderr.is_terminal() {
+        return;
+    }
+    if let Some(line) = engine.notice() {
         let _ = writeln!(stderr, "Note: {line}");
     }
 }

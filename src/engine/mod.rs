@@ -21,21 +21,24 @@ pub struct Engine {
     pub config: Config,
     /// What we keep.
     pub store: Store,
-    /// A line for the user's terminal: what is missing for a full rootless id map.
-    pub notice: Option<String>,
 }
 
 impl Engine {
+    /// A line for the user's terminal, said once: what is missing for a full rootless id map.
+    pub fn notice(&self) -> Option<String> {
+        if self.config.rootless { crate::rootless::take_notice(&self.config) } else { None }
+    }
+
     /// Joins the user's namespace if there must be one (so: before any thread), then opens the store that `config`
     /// names, making its directories when they are missing.
     pub fn open(config: Config) -> Result<Engine> {
-        let notice = crate::rootless::enter(&config)?;
+        crate::rootless::enter(&config)?;
         let driver = config.driver.map(|driver| match driver {
             Driver::Overlay => StoreDriver::Overlay,
             Driver::Vfs => StoreDriver::Vfs,
         });
         let roots = Roots { root: config.root.clone(), run: config.run.clone(), driver, rootless: config.rootless };
         let store = Store::open(&roots)?;
-        Ok(Engine { config, store, notice })
+        Ok(Engine { config, store })
     }
 }

@@ -30,17 +30,16 @@ pub fn needed(config: &Config) -> bool {
 }
 
 /// Joins the user's namespace, or makes it. To be called before any thread is started and before the store is opened;
-/// afterwards this process is root of that namespace. Returns a line to show on a terminal, when there is something
-/// the user should know and has not been told since the namespace was made.
-pub fn enter(config: &Config) -> Result<Option<String>> {
+/// afterwards this process is root of that namespace.
+pub fn enter(config: &Config) -> Result<()> {
     if !needed(config) {
-        return Ok(None);
+        return Ok(());
     }
     make_private(&config.user_run, config.uid)?;
     directory::check_writable(&config.root, config.uid)?;
     let stamp = map::stamp();
     if Record::read(&config.user_run).is_some_and(|record| record.stamp == stamp && record.join(config).is_ok()) {
-        return Ok(None);
+        return Ok(());
     }
     let _lock = FileLock::exclusive(&config.user_run.join("userns.lock"))
         .with_context(|| format!("locking {}", config.user_run.display()))?;
@@ -48,13 +47,13 @@ pub fn enter(config: &Config) -> Result<Option<String>> {
 }
 
 /// One command at a time comes here: the namespace is not there, its keeper is gone, or the ranges have changed.
-fn enter_locked(config: &Config, stamp: &str) -> Result<Option<String>> {
+fn enter_locked(config: &Config, stamp: &str) -> Result<()> {
     let plan = Plan::for_user(config);
     let record = Record::read(&config.user_run);
     if let Some(record) = &record {
         // Somebody else was faster, or only the stamp is old.
         if keeps(record.pid, &plan) && record.join(config).is_ok() {
-            return Record { stamp: stamp.to_string(), ..record.clone() }.write(&config.user_run).map(|()| None);
+            return Record { stamp: stamp.to_string(), ..record.clone() }.write(&config.user_run);
         }
     }
     // Where containers live, theirs is the namespace, whatever the ranges say by now.
@@ -69,21 +68,32 @@ fn enter_locked(config: &Config, stamp: &str) -> Result<Option<String>> {
             } else {
                 keeper::start_inside(config)?.record(stamp)?
             };
-            return keeper.write(&config.user_run).map(|()| None);
+            return keeper.write(&config.user_run);
         }
     }
     let (keeper, shortage) = keeper::start(config, &plan)?;
     let record = keeper.record(stamp)?;
     record.write(&config.user_run)?;
     record.join(config).context("joining the user namespace that was just made")?;
-    Ok(shortage.map(|shortage| shortage.line(config)).filter(|line| is_news(&config.user_run, line)))
+    if let Some(line) = shortage.map(|shortage| shortage.line(config)) {
+        let told = std::fs::read_to_string(config.user_run.join(TOLD)).is_ok_and(|told| told == line);
+        if !told {
+            std::fs::write(config.user_run.join(NOTICE), line).context("leaving a notice for the user")?;
+        }
+    }
+    Ok(())
 }
 
-/// Says everything once a boot (or login): the run directory remembers what was said.
-fn is_news(user_run: &Path, line: &str) -> bool {
-    let path = user_run.join("userns.told");
-    let told = std::fs::read_to_string(&path).is_ok_and(|told| told == line);
-    !told && std::fs::write(&path, line).is_ok()
+/// What the user should know, and where it is kept once it was said.
+const NOTICE: &str = "userns.notice";
+const TOLD: &str = "userns.told";
+
+/// A line for the user's terminal, once a boot (or login): the run directory remembers what was said.
+pub fn take_notice(config: &Config) -> Option<String> {
+    let (notice, told) = (config.user_run.join(NOTICE), config.user_run.join(TOLD));
+    let line = std::fs::read_to_string(&notice).ok()?;
+    std::fs::rename(notice, told).ok()?;
+    Some(line)
 }
 
 /// Whether a process lives under the map that we would make now.

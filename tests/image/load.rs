@@ -297,8 +297,7 @@ fn a_full_disk_gets_its_space_back() {
         sandbox.run("images").ok();
         let df = || run(Command::new("df").args(["--output=used,iused"]).arg(sandbox.root()));
         let before = df();
-        for (line, words) in
-            [("load -i large.tar", "o space left on device"), ("load -i many.tar", " left on device")]
+        for (line, words) in [("load -i large.tar", "o space left on device"), ("load -i many.tar", " left on device")]
         {
             sandbox.run(line).code(125).fails().has(words);
             assert_eq!(df(), before, "{line}");

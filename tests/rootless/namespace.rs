@@ -160,3 +160,24 @@ fn a_user_without_a_home_is_told_what_to_do() {
         format!("Error: store directory `/proc/nowhere/barge`: uid {} may not write to /proc\n", sandbox.uid());
     sandbox.finish(command, b"").fails().stderr_is(&expected).code(125).forget();
 }
+
+#[test]
+fn what_is_missing_is_told_once_and_on_a_terminal_only() {
+    needs![rootless_single, script];
+    let sandbox = Sandbox::rootless_single();
+    sandbox.run("images -q").ok().stdout_is("");
+    let on_a_terminal = || {
+        let line = format!(
+            "{} --root {} --runroot {} images -q",
+            sandbox.program().display(),
+            sandbox.root().display(),
+            sandbox.run_root().display()
+        );
+        let mut command = sandbox.other("script");
+        command.args(["-qec", &line, "/dev/null"]);
+        sandbox.finish(command, b"").code(0).stdout
+    };
+    let first = on_a_terminal();
+    assert!(first.starts_with("Note: only one user id in containers: ") && first.contains("usermod"), "{first}");
+    assert_eq!(on_a_terminal(), "");
+}
