@@ -15,10 +15,11 @@ pub fn local<'i>(
     let text = text.strip_prefix("docker://").unwrap_or(text);
     let bare = text.strip_prefix("sha256:").unwrap_or(text);
     let is_hex = !bare.is_empty() && bare.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if is_hex && (bare.len() == 64 || bare.len() < text.len()) {
-        if let Some(image) = images.by_id_prefix(text)? {
-            return Ok(Some((image, None)));
-        }
+    if is_hex
+        && (bare.len() == 64 || bare.len() < text.len())
+        && let Some(image) = images.by_id_prefix(text)?
+    {
+        return Ok(Some((image, None)));
     }
     let candidates = match registries.candidates(text) {
         Ok(candidates) => candidates,
@@ -26,30 +27,28 @@ pub fn local<'i>(
         Err(_) if is_hex => Vec::new(),
         Err(fault) => return Err(fault.into()),
     };
-    if is_short(text) {
-        if let Ok(local) = format!("localhost/{text}").parse() {
-            if let Some(image) = images.by_name(&local) {
-                return Ok(Some((image, Some(local.with_default_tag()))));
-            }
-        }
+    if is_short(text)
+        && let Ok(local) = format!("localhost/{text}").parse()
+        && let Some(image) = images.by_name(&local)
+    {
+        return Ok(Some((image, Some(local.with_default_tag()))));
     }
     for name in candidates {
         if let Some(image) = images.by_name(&name) {
             return Ok(Some((image, Some(name.with_default_tag()))));
         }
     }
-    if is_short(text) {
-        if let Ok(short) = text.parse::<Reference>() {
-            let path =
-                short.path.strip_prefix("library/").filter(|_| !text.starts_with("library/")).unwrap_or(&short.path);
-            let wanted = short.tag_or_latest();
-            let fits = |name: &Reference| {
-                name.tag_or_latest() == wanted
-                    && (name.path == path || name.path.strip_suffix(path).is_some_and(|rest| rest.ends_with('/')))
-            };
-            if let Some((name, id)) = images.names().find(|(name, _)| short.digest.is_none() && fits(name)) {
-                return Ok(images.get(id).map(|image| (image, Some(name.clone()))));
-            }
+    if is_short(text)
+        && let Ok(short) = text.parse::<Reference>()
+    {
+        let path = short.path.strip_prefix("library/").filter(|_| !text.starts_with("library/")).unwrap_or(&short.path);
+        let wanted = short.tag_or_latest();
+        let fits = |name: &Reference| {
+            name.tag_or_latest() == wanted
+                && (name.path == path || name.path.strip_suffix(path).is_some_and(|rest| rest.ends_with('/')))
+        };
+        if let Some((name, id)) = images.names().find(|(name, _)| short.digest.is_none() && fits(name)) {
+            return Ok(images.get(id).map(|image| (image, Some(name.clone()))));
         }
     }
     Ok(if is_hex { images.by_id_prefix(text)?.map(|image| (image, None)) } else { None })

@@ -70,12 +70,11 @@ pub fn choose<'i>(index: &'i Index, platform: &Platform) -> Result<&'i Descripto
         }
     }
     // An index of one manifest that says nothing of a platform: there is no other choice to make.
-    if best.is_none() {
-        if let [only] = index.manifests.as_slice() {
-            if only.platform.as_ref().is_none_or(|platform| platform.architecture.is_empty()) {
-                return Ok(only);
-            }
-        }
+    if best.is_none()
+        && let [only] = index.manifests.as_slice()
+        && only.platform.as_ref().is_none_or(|platform| platform.architecture.is_empty())
+    {
+        return Ok(only);
     }
     best.map(|(entry, _)| entry).ok_or_else(|| {
         let mut offered: Vec<String> =

@@ -117,7 +117,7 @@ impl Registries {
     }
 
     /// The rule with the longest matching prefix, and the part of the reference that it matched.
-    fn rule<'a>(&self, reference: &'a Reference) -> Option<(&Rule, String)> {
+    fn rule(&self, reference: &Reference) -> Option<(&Rule, String)> {
         let full = reference.to_string();
         self.rules
             .iter()

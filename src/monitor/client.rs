@@ -135,7 +135,7 @@ impl Client {
     }
 
     /// The next thing in what was received.
-    pub fn next(&mut self) -> Result<Option<Said<'_>>> {
+    pub fn next_said(&mut self) -> Result<Option<Said<'_>>> {
         loop {
             let rest = &self.received[self.parsed..];
             let Some(head) = rest.first_chunk::<HEAD>() else { return Ok(None) };
@@ -172,7 +172,7 @@ impl AsFd for Client {
 pub fn wait(run_dir: &Path) -> Result<Option<ExitRecord>> {
     if let Some(mut client) = Client::connect(run_dir, Wants::default())? {
         while client.receive()? {
-            if let Some(Said::Exit(record)) = client.next()? {
+            if let Some(Said::Exit(record)) = client.next_said()? {
                 return Ok(Some(record));
             }
         }

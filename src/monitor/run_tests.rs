@@ -46,6 +46,8 @@ fn start(dir: &std::path::Path, script: &str, interactive: bool) -> (Monitor, Cl
     let run_dir: OwnedFd = std::fs::File::open(dir).unwrap().into();
     let streams = stdio::make(&config, Some(&run_dir), None).unwrap();
     let Stdio::Descriptors { stdin, stdout, stderr } = streams.stdio else { panic!("no terminal was asked for") };
+    // The monitor under test waits for it.
+    #[allow(clippy::zombie_processes)]
     let child = Command::new("sh").arg("-c").arg(script).stdin(stdin).stdout(stdout).stderr(stderr).spawn().unwrap();
     let pidfd = pidfd::open(child.id() as i32).unwrap();
     let log = Log::open(&config.log).unwrap();
@@ -65,7 +67,7 @@ fn start(dir: &std::path::Path, script: &str, interactive: bool) -> (Monitor, Cl
 fn listen(mut client: Client) -> (Vec<u8>, Vec<u8>, Option<ExitRecord>) {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     while client.receive().unwrap() {
-        while let Some(said) = client.next().unwrap() {
+        while let Some(said) = client.next_said().unwrap() {
             match said {
                 Said::Stdout(bytes) => stdout.extend_from_slice(bytes),
                 Said::Stderr(bytes) => stderr.extend_from_slice(bytes),
@@ -137,7 +139,7 @@ fn a_slow_client_holds_up_the_output_and_loses_nothing() {
     let listener = std::thread::spawn(move || {
         let mut all = Vec::new();
         while client.receive().unwrap() {
-            while let Some(said) = client.next().unwrap() {
+            while let Some(said) = client.next_said().unwrap() {
                 match said {
                     Said::Stdout(bytes) => all.extend_from_slice(bytes),
                     Said::Exit(_) => {

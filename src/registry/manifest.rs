@@ -44,10 +44,10 @@ impl Repository<'_> {
             let content_type = reply.header("content-type").map(str::to_string);
             let bytes = reply.read(MANIFEST_LIMIT)?;
             let digest = Digest::of(&bytes);
-            if let Ok(wanted) = reference.parse::<Digest>() {
-                if wanted != digest {
-                    return Err(Failure::Bad(format!("manifest: its bytes have the digest {digest}, not {wanted}")));
-                }
+            if let Ok(wanted) = reference.parse::<Digest>()
+                && wanted != digest
+            {
+                return Err(Failure::Bad(format!("manifest: its bytes have the digest {digest}, not {wanted}")));
             }
             let media_type = media_type(&bytes, content_type.as_deref())?;
             Ok(Fetched { bytes, digest, media_type })

@@ -263,7 +263,7 @@ impl Child {
                         let link = parent.join(link);
                         let (parent, name) = root
                             .mkdir_all(link.parent().unwrap_or(std::path::Path::new("/")), 0o755)
-                            .and_then(|parent| Ok((parent, link.file_name().unwrap_or_default())))
+                            .map(|parent| (parent, link.file_name().unwrap_or_default()))
                             .map_err(number)?;
                         parent.create_exclusive(name, 0o644).map_err(number)?;
                     }

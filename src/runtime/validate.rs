@@ -222,7 +222,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_by_name() {
-        let cases: Vec<(&str, Box<dyn Fn(&mut Value)>)> = vec![
+        type Case = (&'static str, Box<dyn Fn(&mut Value)>);
+        let cases: Vec<Case> = vec![
             ("no command", Box::new(|spec| spec["process"]["args"] = json!([]))),
             ("absolute path", Box::new(|spec| spec["process"]["cwd"] = json!("tmp"))),
             ("NAME=value", Box::new(|spec| spec["process"]["env"] = json!(["NOVALUE"]))),

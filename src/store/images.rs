@@ -146,9 +146,8 @@ impl LockedImages {
     /// Adds an image, or brings what we know of it up to date (repo digests are joined).
     pub fn put(&mut self, mut image: ImageRecord) {
         if let Some(old) = self.images.images.get(&image.id) {
-            for (from, to) in [(&old.repo_digests, &mut image.repo_digests)] {
-                to.extend(from.iter().filter(|one| !to.contains(one)).cloned().collect::<Vec<_>>());
-            }
+            let digests = &mut image.repo_digests;
+            digests.extend(old.repo_digests.iter().filter(|one| !digests.contains(one)).cloned().collect::<Vec<_>>());
             image.blobs.extend(old.blobs.iter().filter(|one| !image.blobs.contains(one)).cloned().collect::<Vec<_>>());
             if old.manifest != image.manifest && !image.blobs.contains(&old.manifest) {
                 image.blobs.push(old.manifest.clone());

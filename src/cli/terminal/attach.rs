@@ -205,7 +205,7 @@ impl Relay<'_> {
 
     /// Writes out what was received; an end if it was told.
     fn show(&mut self) -> Result<Option<End>> {
-        while let Some(said) = self.attachment.client.next()? {
+        while let Some(said) = self.attachment.client.next_said()? {
             match said {
                 Said::Stdout(bytes) if self.options.stdout => write_all(std::io::stdout().as_fd(), bytes)?,
                 Said::Stderr(bytes) if self.options.stderr => write_all(std::io::stderr().as_fd(), bytes)?,

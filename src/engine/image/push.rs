@@ -134,11 +134,11 @@ fn remember(engine: &Engine, image: &ImageRecord, target: &Reference, digest: &D
         return Ok(());
     }
     let mut images = engine.store.lock_images()?;
-    if let Some(record) = images.get_mut(&image.id) {
-        if !record.repo_digests.contains(&known) {
-            record.repo_digests.push(known);
-            images.save()?;
-        }
+    if let Some(record) = images.get_mut(&image.id)
+        && !record.repo_digests.contains(&known)
+    {
+        record.repo_digests.push(known);
+        images.save()?;
     }
     Ok(())
 }

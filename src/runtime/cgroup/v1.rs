@@ -169,10 +169,10 @@ impl CgroupDriver for V1 {
             self.make(controller)?;
         }
         let rules = resources.devices().as_deref().unwrap_or_default();
-        if !rules.is_empty() {
-            if let Some(dir) = self.make("devices")? {
-                write_rules(&dir, &device::v1(rules)?)?;
-            }
+        if !rules.is_empty()
+            && let Some(dir) = self.make("devices")?
+        {
+            write_rules(&dir, &device::v1(rules)?)?;
         }
         self.update(resources)
     }

@@ -98,10 +98,10 @@ fn segments<'a>(rules: &'a Rules, table: &[(&str, u32)], bit: u32) -> Vec<Segmen
             _ => segments.push(Segment { first, does }),
         }
         // A replaced segment may now be as the one before it.
-        if let [.., before, last] = segments.as_slice() {
-            if before.does == last.does {
-                segments.pop();
-            }
+        if let [.., before, last] = segments.as_slice()
+            && before.does == last.does
+        {
+            segments.pop();
         }
     };
     for group in by_number.chunk_by(|(left, _), (right, _)| left == right) {
@@ -272,7 +272,9 @@ mod tests {
         }
     }
 
-    const ARCHITECTURES: [(&str, u32, u32, &[(&str, u32)]); 3] = [
+    /// Name, audit number, bit in the syscall number, syscalls.
+    type Architecture = (&'static str, u32, u32, &'static [(&'static str, u32)]);
+    const ARCHITECTURES: [Architecture; 3] = [
         ("x86-64", AUDIT_X86_64, 0, &table::X86_64),
         ("x32", AUDIT_X86_64, X32_BIT, &table::X32),
         ("i386", AUDIT_I386, 0, &table::I386),

@@ -265,6 +265,7 @@ fn extract_is_whiteout(meta: &fs::Metadata) -> bool {
 }
 
 #[test]
+#[allow(clippy::print_stderr)]
 fn whiteouts_and_own_entries_of_one_layer_get_along() {
     if !is_root() {
         eprintln!("skipped: needs root");
@@ -312,7 +313,7 @@ fn garbage_goes_and_what_is_held_stays() {
     assert!(fixture.store.sweep().unwrap().layers.is_empty());
     assert!(fixture.store.layer(&diff_id).unwrap().is_some());
     drop(hold);
-    assert_eq!(fixture.store.sweep().unwrap().layers, [diff_id.clone()]);
+    assert_eq!(fixture.store.sweep().unwrap().layers, std::slice::from_ref(&diff_id));
     assert!(fixture.store.layer(&diff_id).unwrap().is_none());
     for dir in ["layers", "chains", "staging", "trash"] {
         assert_eq!(fs::read_dir(fixture.store.layout.root().join(dir)).unwrap().count(), 0, "{dir}");
