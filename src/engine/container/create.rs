@@ -44,7 +44,7 @@ pub(super) fn make(
     place: Place,
     progress: &dyn Progress,
 ) -> Result<LockedContainer> {
-    engine.config.defaults.apply(&mut spec);
+    apply_defaults(&engine.config.defaults, &mut spec);
     check(&spec)?;
     let (image, resolved) = match &spec.image {
         ImageSource::Image(name) => {
@@ -106,6 +106,18 @@ pub(super) fn make(
         }
     }
     Ok(container)
+}
+
+/// containers.conf fills in what the flags left open. Its sysctls are meant for containers that have the namespace they
+/// belong to; to a container in the host's they don't apply.
+fn apply_defaults(defaults: &crate::config::Defaults, spec: &mut ContainerSpec) {
+    let own: Vec<String> = spec.sysctls.keys().cloned().collect();
+    defaults.apply(spec);
+    let modes = ContainerSpec { namespaces: spec.namespaces.clone(), ..ContainerSpec::default() };
+    spec.sysctls.retain(|key, value| {
+        let alone = ContainerSpec { sysctls: [(key.clone(), value.clone())].into(), ..modes.clone() };
+        own.contains(key) || bundle::check_sysctls(&alone).is_ok()
+    });
 }
 
 /// What can be refused before anything is made.
