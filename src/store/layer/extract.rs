@@ -154,7 +154,8 @@ impl Extractor {
                 self.look()?;
             }
             self.entry(&entry, tar)
-                .with_context(|| format!("layer entry {:?}", String::from_utf8_lossy(&entry.path)))?;
+                .with_context(|| format!("layer entry {:?}", String::from_utf8_lossy(&entry.path)))
+                .map_err(|error| self.explain(error))?;
         }
         self.finish_directories()?;
         let bytes = |set: BTreeSet<Vec<u8>>| set.iter().map(|path| Bytes::from(path.as_slice())).collect();
@@ -547,6 +548,17 @@ impl Extractor {
             bail!(invalid("an owner is out of range"));
         };
         Ok((uid, gid))
+    }
+
+    /// In plain words when the disk is full after all: others write to it too.
+    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        if !is_no_room(&error) || Fault::of(&error).is_some() {
+            return error;
+        }
+        match nix::sys::statvfs::fstatvfs(&*self.root) {
+            Ok(room) if room.files() > 0 && room.files_available() == 0 => no_room("no inodes left on device"),
+            _ => no_room("no space left on device"),
+        }
     }
 
     /// Stops before the disk is full: others live on it too.
