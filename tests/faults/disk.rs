@@ -77,7 +77,12 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         for _ in 0..50 {
-            if Command::new("umount").arg(&self.at).stderr(std::process::Stdio::null()).status().is_ok_and(|it| it.success()) {
+            if Command::new("umount")
+                .arg(&self.at)
+                .stderr(std::process::Stdio::null())
+                .status()
+                .is_ok_and(|it| it.success())
+            {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(20));

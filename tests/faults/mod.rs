@@ -5,7 +5,6 @@
 mod disk;
 mod disk_full;
 mod kill;
-mod kill_sweep;
 mod power_cut;
 
 /// Whether all moments are wanted (`make faults`), or a choice of them.
