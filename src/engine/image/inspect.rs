@@ -44,14 +44,14 @@ fn render(engine: &Engine, image: &Listed, config: &Value, manifest: &Value) -> 
     let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_string();
     let names: Vec<String> =
         image.names.iter().map(|name| if docker { name.familiar() } else { name.to_string() }).collect();
-    let digests: Vec<String> = image
-        .repo_digests()
-        .into_iter()
-        .map(|digest| match docker {
-            true => digest.parse::<Reference>().map_or(digest, |name| name.familiar()),
-            false => digest,
-        })
-        .collect();
+    // docker knows only the digests that registries have told.
+    let digests: Vec<String> = match docker {
+        true => {
+            let familiar = |digest: &String| digest.parse::<Reference>().map_or(digest.clone(), |name| name.familiar());
+            record.repo_digests.iter().map(familiar).collect()
+        }
+        false => image.repo_digests(),
+    };
     let history = config["history"].as_array().cloned().unwrap_or_default();
     // As podman has it: OCI's configs have no comment, so the first step's stands in.
     let comment = match record.media_type == OCI_MANIFEST {
@@ -68,7 +68,7 @@ fn render(engine: &Engine, image: &Listed, config: &Value, manifest: &Value) -> 
         "RepoDigests": digests,
         "Parent": text(config, "parent"),
         "Comment": comment,
-        "Created": config["created"],
+        "Created": config["created"].as_str().unwrap_or("0001-01-01T00:00:00Z"),
         "Config": container_config,
         "Version": text(config, "docker_version"),
         "DockerVersion": text(config, "docker_version"),

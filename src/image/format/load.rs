@@ -137,7 +137,7 @@ fn describe_index(source: &Source, bytes: &[u8], platform: &Platform, images: &m
             continue;
         }
         let document = document(source, entry)?;
-        let manifest = match oci_layout::parse(&document)? {
+        let manifest = match oci_layout::parse_entry(entry, &document)? {
             oci_layout::Document::Manifest(_) => document,
             oci_layout::Document::Index(inner) => {
                 let chosen = oci_layout::choose(&inner, platform).ok_or_else(|| {

@@ -2,7 +2,7 @@
 
 use crate::fault::Fault;
 use crate::model::digest::Digest;
-use crate::model::manifest::{DOCKER_INDEX, Descriptor, Index, Manifest, OCI_INDEX, OCI_MANIFEST};
+use crate::model::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, Index, Manifest, OCI_INDEX, OCI_MANIFEST};
 use crate::model::platform::Platform;
 use crate::model::reference::Reference;
 use std::collections::BTreeMap;
@@ -56,6 +56,20 @@ pub fn parse(bytes: &[u8]) -> Result<Document, Fault> {
             }
         }
         (false, false) => Err(bad("neither a manifest nor an index".into())),
+    }
+}
+
+/// The same for a document that an index names: it must be what its entry says.
+pub fn parse_entry(entry: &Descriptor, bytes: &[u8]) -> Result<Document, Fault> {
+    let document = parse(bytes)?;
+    let said = match entry.media_type.as_str() {
+        OCI_INDEX | DOCKER_INDEX => Some(true),
+        OCI_MANIFEST | DOCKER_MANIFEST => Some(false),
+        _ => None,
+    };
+    match said.is_none_or(|index| index == matches!(document, Document::Index(_))) {
+        true => Ok(document),
+        false => Err(Fault::invalid(format!("reading a manifest: {} is no {}", entry.digest, entry.media_type))),
     }
 }
 
@@ -151,6 +165,10 @@ mod tests {
         }
         assert!(matches!(parse(format!(r#"{{"schemaVersion":2,{config}}}"#).as_bytes()), Ok(Document::Manifest(_))));
         assert!(matches!(parse(br#"{"schemaVersion":2,"manifests":[]}"#), Ok(Document::Index(_))));
+        let entry = |media_type| describe(media_type, Digest::of(b""), 0);
+        let index = br#"{"schemaVersion":2,"manifests":[]}"#;
+        assert!(parse_entry(&entry(OCI_MANIFEST), index).is_err());
+        assert!(parse_entry(&entry(DOCKER_INDEX), index).is_ok());
     }
 
     #[test]
