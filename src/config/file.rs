@@ -81,9 +81,18 @@ fn take(table: &mut Table, read: &mut Vec<PathBuf>, path: &Path, named: bool) ->
         Err(error) if !named && error.kind() == ErrorKind::PermissionDenied => return Ok(()),
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     };
-    merge(table, parse(&text).with_context(|| format!("reading {}", path.display()))?);
+    if !says_nothing(&text) {
+        merge(table, parse(&text).with_context(|| format!("reading {}", path.display()))?);
+    }
     read.push(path.to_path_buf());
     Ok(())
+}
+
+/// Only comments and headers, as in the files that distributions ship: to parse their 24 KB would cost each command
+/// more than all the rest of its configuration.
+fn says_nothing(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim);
+    lines.all(|line| line.is_empty() || line.starts_with('#') || line.starts_with('[') && line.ends_with(']'))
 }
 
 fn parse(text: &str) -> Result<Table> {
@@ -114,6 +123,18 @@ mod tests {
         let mut table = parse("[containers]\ntz = \"UTC\"\nenv = [\"A=1\"]\n[engine]\nx = 1\n").expect("TOML");
         merge(&mut table, parse("[containers]\ntz = \"local\"\n").expect("TOML"));
         assert_eq!(table, parse("[containers]\ntz = \"local\"\nenv = [\"A=1\"]\n[engine]\nx = 1\n").expect("TOML"));
+    }
+
+    #[test]
+    fn a_file_of_comments_says_nothing() {
+        for (text, nothing) in [
+            ("", true),
+            ("# a = 1\n\n[containers]\n  # b = 2\n[engine]\n", true),
+            ("[containers]\ntz = \"UTC\"\n", false),
+            ("[containers\n", false),
+        ] {
+            assert_eq!(says_nothing(text), nothing, "{text:?}");
+        }
     }
 
     #[test]
