@@ -256,6 +256,9 @@ pub fn report(program: Program, path: &str, error: &Error) -> u8 {
     if !text.is_empty() {
         let text = in_words_of(program, path, Fault::kind_of(error), &text);
         let _ = writeln!(stderr, "{}", super::output::one_line(&text));
+        if program == Program::Docker && path.rsplit(' ').next() == Some("run") {
+            let _ = writeln!(stderr, "{}", Usage::see(program, path));
+        }
         if let Some(hint) = Fault::of(error).and_then(|fault| fault.hint.as_ref()).filter(|_| stderr.is_terminal()) {
             let _ = writeln!(stderr, "Hint: {hint}");
         }
@@ -323,9 +326,9 @@ fn in_words_of(program: Program, path: &str, kind: Kind, text: &str) -> String {
     if program != Program::Docker {
         return format!("Error: {text}");
     }
-    let lead = if matches!(path.rsplit(' ').next(), Some("run" | "create")) { "docker: " } else { "" };
+    let lead = if path.rsplit(' ').next() == Some("run") { "docker: " } else { "" };
     match kind {
-        Kind::Invalid => format!("{lead}{text}"),
+        Kind::Invalid | Kind::Unsupported => format!("{lead}{text}"),
         _ => format!("{lead}Error response from daemon: {}", as_docker_says(text)),
     }
 }
@@ -354,6 +357,14 @@ pub fn as_docker_says(text: &str) -> String {
     if let Some(id) = between(text, "can only kill running containers. ", " is in state") {
         return format!("cannot kill container: {id}: container {id} is not running");
     }
+    const OCI: &str = "failed to create task for container: failed to create shim task: OCI runtime create failed: \
+                       unable to start container process: exec:";
+    if let Some(name) = between(text, "executable file `", "` not found in $PATH") {
+        return format!("{OCI} {name:?}: executable file not found in $PATH: unknown");
+    }
+    if let Some(name) = between(text, "open executable `", "`: Permission denied") {
+        return format!("{OCI} {name:?}: permission denied: unknown");
+    }
     if text.contains("you can only attach to running containers") {
         return "You cannot attach to a stopped container, start it first".to_string();
     }
@@ -363,4 +374,58 @@ pub fn as_docker_says(text: &str) -> String {
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(before)?;
     Some(rest.split_once(after)?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn docker_says_it_its_way() {
+        for (podman, docker) in [
+            ("no container with name or ID \"x\" found: no such container", "No such container: x"),
+            ("x: image not known", "No such image: x"),
+            (
+                "the container name \"a\" is already in use by 12ab. You have to remove that container to be able to reuse that name: that name is already in use",
+                "Conflict. The container name \"/a\" is already in use by container \"12ab\". You have to remove (or rename) that container to be able to reuse that name.",
+            ),
+            (
+                "cannot remove container 12ab as it is running - running or paused containers cannot be removed without force: container state improper",
+                "cannot remove container \"12ab\": container is running: stop the container before removing or force remove",
+            ),
+            (
+                "crun: open executable `/etc`: Permission denied: OCI permission denied",
+                "failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: exec: \"/etc\": permission denied: unknown",
+            ),
+            ("something else", "something else"),
+        ] {
+            assert_eq!(as_docker_says(podman), docker);
+        }
+    }
+
+    #[test]
+    fn causes_are_said_once_and_in_one_line() {
+        let error = anyhow::anyhow!("no space").context("writing x: no space").context("creating");
+        assert_eq!(words(&error), "creating: writing x: no space");
+        assert_eq!(words(&Fault::exit(3).into()), "");
+        let fault: Result<(), _> = Err(Fault::conflict("taken"));
+        assert_eq!(words(&fault.context("renaming").unwrap_err()), "renaming: taken");
+    }
+
+    #[test]
+    fn codes_are_podmans_or_dockers() {
+        let error = |kind| Error::new(Fault::new(kind, "x"));
+        for (program, path, kind, code) in [
+            (Program::Podman, "rm", Kind::NotFound, 125),
+            (Program::Podman, "run", Kind::CommandNotFound, 127),
+            (Program::Docker, "stop", Kind::NotFound, 1),
+            (Program::Docker, "run", Kind::NotFound, 125),
+            (Program::Docker, "container run", Kind::Conflict, 125),
+            (Program::Docker, "run", Kind::NotExecutable, 126),
+            (Program::Docker, "exec", Kind::Exit(7), 7),
+        ] {
+            assert_eq!(exit_code(program, path, &error(kind)), code, "{program:?} {path} {kind:?}");
+        }
+    }
 }

@@ -55,7 +55,7 @@ fn variables_that_ask_for_a_remote_engine_are_refused() {
     sandbox.unset("CONTAINER_HOST");
     sandbox.env("DOCKER_HOST", "ssh://somewhere");
     sandbox.run_as("docker", "ps").stderr_is(
-        "Error response from daemon: environment variable DOCKER_HOST: not supported yet: barge has no remote service; \
+        "environment variable DOCKER_HOST: not supported yet: barge has no remote service; \
          everything runs in the command itself\n",
     );
     sandbox.run("ps").ok();

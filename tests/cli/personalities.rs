@@ -8,6 +8,11 @@ fn as_docker_errors_are_dockers() {
         ("stop nosuch", "Error response from daemon: No such container: nosuch\n", 1),
         ("rm nosuch", "Error response from daemon: No such container: nosuch\n", 1),
         ("rmi nosuch", "Error response from daemon: No such image: nosuch\n", 1),
+        (
+            "run --pull never nosuch",
+            "docker: Error response from daemon: No such image: nosuch\n\nRun 'docker run --help' for more information\n",
+            125,
+        ),
         ("frob", "docker: unknown command: docker frob\n\nRun 'docker --help' for more information\n", 1),
         ("ps --frob", "unknown flag: --frob\n\nRun 'docker ps --help' for more information\n", 125),
         (
@@ -24,7 +29,7 @@ fn as_docker_errors_are_dockers() {
         ),
         (
             "create --name one --rootfs fs true",
-            "docker: Error response from daemon: Conflict. The container name \"/one\" is already in use by container \
+            "Error response from daemon: Conflict. The container name \"/one\" is already in use by container \
              \"[ID]\". You have to remove (or rename) that container to be able to reuse that name.\n",
             125,
         ),

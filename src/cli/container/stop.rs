@@ -3,9 +3,9 @@
 use crate::cli::flags::selection::Wanted;
 use crate::cli::output;
 use crate::engine::Engine;
-use crate::engine::container;
-use crate::engine::container::StopOptions;
+use crate::engine::container::{self, StopOptions, Stopped};
 use anyhow::Result;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 /// Stop one or more running containers
@@ -53,5 +53,16 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         running: true,
     };
     let selection = wanted.selection("you must provide at least one name or id")?;
-    output::each_selected(engine, &selection, |id| container::stop(engine, id, &options).map(|_| ()))
+    let mut stubborn = 0;
+    let result = output::each_selected(engine, &selection, |id| {
+        stubborn += u32::from(container::stop(engine, id, &options)? == Stopped::Killed);
+        Ok(())
+    });
+    // Scripts expect nothing on standard error; people may wonder where ten seconds went.
+    if stubborn > 0 && args.time != Some(0) && std::io::stderr().is_terminal() {
+        output::note(
+            "Hint: it took SIGKILL. A first process ignores signals that it has no handler for: try --init, or --stop-signal",
+        );
+    }
+    result
 }

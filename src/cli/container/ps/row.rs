@@ -5,6 +5,7 @@ use crate::config::Program;
 use crate::engine::container::Listed;
 use crate::model::duration::in_words;
 use crate::model::lifecycle::Phase;
+use crate::model::reference::Reference;
 use crate::model::size::ByteSize;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -112,6 +113,20 @@ impl Row<'_> {
         format!("{}{fraction} +0000 UTC", time.strftime("%Y-%m-%d %H:%M:%S"))
     }
 
+    /// docker shows what the user typed: the short form of the name.
+    fn image(&self) -> String {
+        match self.program {
+            Program::Docker => match self.listed.image.parse::<Reference>() {
+                Ok(reference) => {
+                    let familiar = reference.familiar();
+                    familiar.strip_suffix(":latest").map_or(familiar.clone(), str::to_string)
+                }
+                Err(_) => printable(&self.listed.image),
+            },
+            _ => printable(&self.listed.image),
+        }
+    }
+
     fn mounts_text(&self) -> String {
         let cut = |text: &String| match (self.whole, text.chars().count() > 15) {
             (false, true) => format!("{}…", text.chars().take(14).collect::<String>()),
@@ -127,7 +142,7 @@ impl Row<'_> {
             "Command": self.command(),
             "CreatedAt": self.created_at(),
             "ID": self.id(),
-            "Image": self.listed.image,
+            "Image": self.image(),
             "Labels": self.labels_text(),
             "LocalVolumes": "0",
             "Mounts": self.mounts_text(),
@@ -197,7 +212,7 @@ impl Row<'_> {
             fields.insert(name.to_string(), value);
         };
         put("ID", self.id().into());
-        put("Image", listed.image.as_str().into());
+        put("Image", self.image().into());
         put("Command", self.command().into());
         put("CreatedAt", self.created_at().into());
         put("RunningFor", self.running_for().into());
