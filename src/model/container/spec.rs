@@ -45,7 +45,6 @@ pub struct ContainerSpec {
     #[serde(skip_serializing_if = "super::is_default")]
     pub device_rules: Vec<String>,
     /// `--pid`, `--ipc`, `--uts`, `--cgroupns`, `--userns`, `--network`
-    #[serde(skip_serializing_if = "super::is_default")]
     pub namespaces: Namespaces,
     /// `-m`, `--cpus` …
     #[serde(skip_serializing_if = "super::is_default")]
