@@ -17,7 +17,7 @@ pub use environment::Environment;
 use crate::fault::Fault;
 use crate::model::container::LogDriver;
 use crate::model::storage::Driver;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -88,7 +88,7 @@ impl fmt::Display for CgroupManager {
     }
 }
 
-/// The parsed global flags; `None` and empty: not given.
+/// The parsed global flags, paths made absolute; `None` and empty: not given.
 #[derive(Debug, Clone, Default)]
 pub struct Globals {
     /// From argv\[0\].
@@ -161,14 +161,8 @@ impl Config {
 
 /// Reads environment, files and flags. One call a process, before any thread; creates nothing.
 pub fn read(globals: &Globals) -> Result<Config> {
-    let mut globals = globals.clone();
-    for path in [&mut globals.root, &mut globals.runroot, &mut globals.tmpdir, &mut globals.config] {
-        if let Some(path) = path.as_mut().filter(|path| path.is_relative()) {
-            *path = std::env::current_dir().context("finding the working directory")?.join(&*path);
-        }
-    }
     let environment = Environment::snapshot();
     let caller = environment::Caller::read(&environment);
     let files = file::read(&environment, &caller)?;
-    resolve::resolve(&globals, environment, caller, files)
+    resolve::resolve(globals, environment, caller, files)
 }

@@ -104,7 +104,7 @@ impl Storage {
     }
 }
 
-/// A path given by flag, without `.` and `//`; [`super::read`] has joined relative ones to the working directory.
+/// A path given by flag or file, without `.` and `//`.
 fn absolute(path: &Path) -> Result<PathBuf> {
     if !path.is_absolute() {
         return Err(Fault::invalid(format!("path `{}`: must be absolute", path.display())).into());
