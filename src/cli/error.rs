@@ -338,6 +338,9 @@ pub fn as_docker_says(text: &str) -> String {
     if let Some(name) = between(text, "no container with name or ID \"", "\" found: no such container") {
         return format!("No such container: {name}");
     }
+    if let Some(text) = of_pull(text) {
+        return text;
+    }
     if let Some(name) = text.strip_suffix(": image not known") {
         return format!("No such image: {name}");
     }
@@ -369,6 +372,22 @@ pub fn as_docker_says(text: &str) -> String {
         return "You cannot attach to a stopped container, start it first".to_string();
     }
     text.to_string()
+}
+
+/// A registry that does not give an image.
+fn of_pull(text: &str) -> Option<String> {
+    let (name, why) = text.strip_prefix("initializing source docker://")?.split_once(": ")?;
+    let name: crate::model::reference::Reference = name.parse().ok()?;
+    let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
+    Some(if says(&["manifest unknown"]) {
+        format!("manifest for {} not found: manifest unknown: manifest unknown", name.familiar())
+    } else if why.starts_with("reading manifest") && says(&["unauthorized", "denied", "name unknown"]) {
+        let repository = crate::model::reference::Reference { tag: None, digest: None, ..name };
+        let repository = repository.familiar();
+        format!("pull access denied for {repository}, repository does not exist or may require 'docker login'")
+    } else {
+        why.to_string()
+    })
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {

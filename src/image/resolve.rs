@@ -5,6 +5,29 @@ use crate::model::registries::{Registries, is_short};
 use crate::store::{ImageRecord, Images};
 use anyhow::Result;
 
+/// The same as [`local`] for names that mean one thing whatever registries.conf says, so that a start need not read
+/// it: a full name, the only short one of its kind, an id.
+pub fn obvious<'i>(images: &'i Images, text: &str) -> Result<Option<(&'i ImageRecord, Option<Reference>)>> {
+    if !is_short(text) {
+        return local(images, text, &Registries::default());
+    }
+    let Ok(short) = text.parse::<Reference>() else { return Ok(None) };
+    if short.digest.is_none() {
+        let path = short.path.strip_prefix("library/").unwrap_or(&short.path);
+        let alike = |name: &&Reference| {
+            name.tag_or_latest() == short.tag_or_latest()
+                && (name.path == path || name.path.strip_suffix(path).is_some_and(|rest| rest.ends_with('/')))
+        };
+        let mut names = images.names().map(|(name, _)| name).filter(alike);
+        match (names.next(), names.next()) {
+            (Some(name), None) => return Ok(images.by_name(name).map(|image| (image, Some(name.clone())))),
+            (Some(_), Some(_)) => return Ok(None),
+            _ => {}
+        }
+    }
+    Ok(images.by_id_prefix(text)?.map(|image| (image, None)))
+}
+
 /// The local image that `text` names: an id, a full name, or a short one, which may stand for `localhost/…`, an alias,
 /// or a name in one of the registries that are searched; then the beginning of an id.
 pub fn local<'i>(

@@ -6,7 +6,7 @@ use crate::cli::terminal::progress::{self, Place};
 use crate::config::Program;
 use crate::engine::Engine;
 use crate::engine::image::pull::{self, PullOptions, Pulled, status_line};
-use crate::fault::{Fault, Kind};
+use crate::fault::Fault;
 use crate::model::container::PullPolicy;
 use crate::model::platform::Platform;
 use crate::model::reference::Reference;
@@ -59,8 +59,7 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         if docker && !args.quiet {
             announce(image, args.all_tags)?;
         }
-        let pulled =
-            pull::pull(engine, image, &options, &*progress).map_err(|error| in_words_of(docker, image, error))?;
+        let pulled = pull::pull(engine, image, &options, &*progress)?;
         progress.finish();
         for one in &pulled {
             if docker {
@@ -115,22 +114,4 @@ fn print_as_docker(pulled: &Pulled, quiet: bool) -> Result<()> {
         output::line(status_line(pulled))?;
     }
     output::line(&pulled.name)
-}
-
-/// The sentences of docker that scripts look for.
-fn in_words_of(docker: bool, image: &str, error: anyhow::Error) -> anyhow::Error {
-    let Some(fault) = Fault::of(&error).filter(|_| docker) else { return error };
-    let Ok(name) = image.parse::<Reference>() else { return error };
-    let name = name.with_default_tag().familiar();
-    let what = match fault.kind {
-        Kind::NotFound if fault.what.contains("manifest") => {
-            format!("manifest for {name} not found: manifest unknown: manifest unknown")
-        }
-        Kind::NotFound | Kind::Unauthorized | Kind::Denied if fault.what.contains("reading manifest") => format!(
-            "pull access denied for {}, repository does not exist or may require 'docker login'",
-            name.split([':', '@']).next().unwrap_or_default()
-        ),
-        _ => return error,
-    };
-    Fault { what, ..fault.clone() }.into()
 }

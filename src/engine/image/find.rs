@@ -5,6 +5,7 @@ use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::image::resolve;
 use crate::model::reference::Reference;
+use crate::model::registries::is_short;
 use crate::store::ImageRecord;
 use anyhow::Result;
 
@@ -20,9 +21,11 @@ pub struct Local {
 /// Finds a local image by name (short names go through aliases, `localhost/` and the search list), or by the
 /// beginning of its id.
 pub fn find(engine: &Engine, name: &str) -> Result<Option<Local>> {
-    let registries = registries::read(&engine.config)?;
     let images = engine.store.images()?;
-    let found = resolve::local(&images, name, &registries)?;
+    let found = match resolve::obvious(&images, name)? {
+        None if is_short(name) => resolve::local(&images, name, &registries::read(&engine.config)?)?,
+        found => found,
+    };
     Ok(found.map(|(record, name)| Local { record: record.clone(), name }))
 }
 
