@@ -152,3 +152,29 @@ fn a_slow_reader_loses_nothing() {
     let expected: String = (1..=200_000).map(|number| format!("{number}\n")).collect();
     assert!(text == expected.as_bytes(), "{} bytes instead of {}", text.len(), expected.len());
 }
+
+/// Programs that drop their privileges still open /dev/stdout.
+#[test]
+fn any_user_can_open_the_standard_streams() {
+    everywhere(|sandbox| {
+        let run = [
+            "run",
+            "--rm",
+            "-u",
+            "1000:1000",
+            "--network=none",
+            "busybox",
+            "sh",
+            "-c",
+            "echo a > /dev/stdout; echo b > /dev/stderr",
+        ];
+        sandbox.args(&run).code(0).stdout_is("a\n").stderr_is("b\n").forget();
+    });
+}
+
+#[test]
+fn bad_detach_keys_are_refused_before_anything_starts() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("run --detach-keys ctrl-1 --network=none busybox true").code(125).has("detach keys").forget();
+    sandbox.run("ps -aq").ok().stdout_is("").forget();
+}

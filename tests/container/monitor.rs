@@ -1,7 +1,7 @@
 //! The monitor: small, and not missed when it is killed.
 
 use super::everywhere;
-use crate::support::Sandbox;
+use crate::support::{Sandbox, only_on};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -129,4 +129,138 @@ fn a_foreground_run_survives_the_loss_of_its_monitor() {
 fn a_time_limit_is_the_monitors() {
     let sandbox = Sandbox::with_busybox();
     sandbox.run("run --rm --timeout 1 --network=none busybox sleep 100").code(137).forget();
+}
+
+/// F10, G17: whenever the monitor is killed, the container goes on, and its exit code is exact or unknown, never a false
+/// 0. `BARGE_RUNS=200` for the long run.
+#[test]
+fn monitors_are_killed_in_every_state() {
+    let sandbox = Sandbox::with_busybox();
+    let runs = std::env::var("BARGE_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
+    let (mut exact, mut unknown) = (0, 0);
+    for run in 0..runs {
+        for state in ["running", "paused", "writing", "ending", "stopping"] {
+            let script = match state {
+                "writing" => "while [ ! -e /go ]; do echo line; done; exit 7",
+                "ending" => "sleep 0.0$((RANDOM % 10)); exit 7",
+                _ => "trap 'exit 7' TERM; while [ ! -e /go ]; do sleep 0.02; done; exit 7",
+            };
+            let run_it = ["run", "-d", "--name", "web", "--network=none", "busybox", "sh", "-c", script];
+            sandbox.args(&run_it).ok().forget();
+            if state == "paused" {
+                sandbox.run("pause web").ok().forget();
+            }
+            let pid: i32 = sandbox.run("inspect -f {{.State.ConmonPid}} web").text().parse().unwrap_or(0);
+            let stop = (state == "stopping").then(|| sandbox.spawn("stop -t 5 web"));
+            // A monitor that has just ended by itself is no harm: its container has, too.
+            if pid > 0 {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+            match state {
+                "paused" => sandbox.run("unpause web").ok().forget(),
+                "ending" | "stopping" => {}
+                _ => {
+                    let status = sandbox.run("inspect -f {{.State.Status}} web").ok();
+                    assert_eq!(status.text(), "running", "{state}, run {run}");
+                }
+            }
+            if !matches!(state, "ending" | "stopping") {
+                sandbox.run("exec web touch /go").ok().forget();
+            }
+            if let Some(stop) = stop {
+                stop.finish().code(0).forget();
+            }
+            sandbox.run("wait web").forget();
+            let code = sandbox.run("inspect -f {{.State.ExitCode}} web").ok().text().to_string();
+            match code.as_str() {
+                "7" => exact += 1,
+                "0" => panic!("a false 0 after a kill while {state}, run {run}"),
+                _ => unknown += 1,
+            }
+            sandbox.run("rm web").ok().forget();
+        }
+    }
+    println!("{exact} exit codes were exact, {unknown} are unknown");
+}
+
+/// C11: clients that come and go, or speak gibberish, cost nothing that lasts.
+#[test]
+fn clients_that_come_and_go_leave_nothing() {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    let sandbox = Sandbox::with_busybox();
+    let id = sandbox.start_sleeper("web");
+    let pid = pid_of(&sandbox, "web");
+    let socket = sandbox.run_root().join("containers").join(id).join("attach");
+    let descriptors = || std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it lives").count();
+    let before = descriptors();
+    for number in 0..2000_u32 {
+        let Ok(mut client) = UnixStream::connect(&socket) else { panic!("client {number} was refused") };
+        // Nothing; a wish; a resize of what has no size; a frame that is too long; noise.
+        let bytes: &[u8] = match number % 5 {
+            0 => &[],
+            1 => &[6, 0, 0, 0, 0, 0, 0, 1, 3],
+            2 => &[4, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 1],
+            3 => &[0, 0, 0, 0, 255, 255, 255, 255],
+            _ => &[99; 100],
+        };
+        let _ = client.write_all(bytes);
+        if number % 5 == 3 {
+            let mut rest = Vec::new();
+            let _ = client.read_to_end(&mut rest);
+        }
+    }
+    sandbox.run("exec web true").ok().forget();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while descriptors() > before {
+        assert!(std::time::Instant::now() < end, "{} descriptors instead of {before}", descriptors());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let most = status(pid, "VmHWM:");
+    assert!(most < 24 * 1024, "the monitor took {most} kB");
+}
+
+/// A client that stops reading holds the output up for a while, but not for ever, and not in our memory.
+#[test]
+fn a_client_that_stops_reading_is_dropped() {
+    let sandbox = Sandbox::with_busybox();
+    let script = "read x; head -c 20000000 /dev/zero; exit 4";
+    sandbox.args(&["run", "-d", "-i", "--name", "web", "--network=none", "busybox", "sh", "-c", script]).ok().forget();
+    let client = sandbox.spawn("attach --no-stdin web");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    client.signal(Signal::SIGSTOP);
+    let pid = pid_of(&sandbox, "web");
+    sandbox.run("wait --condition running web").forget();
+    let mut writer = sandbox.spawn("attach web");
+    std::io::Write::write_all(writer.child().stdin.as_mut().expect("a pipe"), b"go\n").expect("input");
+    sandbox.run("wait web").stdout_is("4\n").forget();
+    let _ = std::fs::metadata(format!("/proc/{pid}"));
+    client.signal(Signal::SIGCONT);
+    client.signal(Signal::SIGKILL);
+}
+
+/// F22, C11: the kernel ends the container that is short of memory, and this is known.
+#[test]
+fn an_end_for_want_of_memory_is_known() {
+    only_on![cgroup_v1];
+    let sandbox = Sandbox::with_busybox();
+    let script = "x=a; while :; do x=$x$x; done";
+    sandbox
+        .args(&["run", "--name", "web", "-m", "20m", "--network=none", "busybox", "sh", "-c", script])
+        .code(137)
+        .forget();
+    sandbox.run("inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' web").ok().stdout_is("true 137\n").forget();
+}
+
+/// A terminal hangs up when its monitor dies; whoever ends by that is seen.
+#[test]
+fn a_terminal_is_hung_up_when_the_monitor_is_killed() {
+    let sandbox = Sandbox::with_busybox();
+    let script = "trap 'exit 5' HUP; while :; do sleep 0.05; done";
+    sandbox.args(&["run", "-dt", "--name", "web", "--network=none", "busybox", "sh", "-c", script]).ok().forget();
+    // The trap must be there first.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    kill_monitor(&sandbox, "web");
+    sandbox.run("wait web").forget();
+    assert_ne!(sandbox.run("inspect -f {{.State.ExitCode}} web").ok().text(), "0");
 }

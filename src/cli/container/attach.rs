@@ -46,6 +46,7 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         detach_keys: args.detach_keys.clone(),
         sig_proxy: args.sig_proxy,
     };
+    options.check()?;
     let attachment = container::attach(engine, &id, options.streams())?;
     attach::follow(engine, attachment, &options)
 }

@@ -83,9 +83,10 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         stdin: args.interactive,
         stdout: true,
         stderr: true,
-        detach_keys: args.detach_keys.clone(),
+        detach_keys: args.detach_keys.clone().or_else(|| engine.config.defaults.detach_keys.clone()),
         sig_proxy: true,
     };
+    relayed.check()?;
     let options = ExecOptions {
         args: command.to_vec(),
         env: environment(args, &host)?,

@@ -56,6 +56,7 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         detach_keys: args.detach_keys.clone(),
         sig_proxy: args.sig_proxy.unwrap_or(true),
     };
+    options.check()?;
     let options_of_run = RunOptions {
         create: args.create.options()?,
         start: StartOptions {

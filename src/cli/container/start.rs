@@ -82,6 +82,7 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         detach_keys: args.detach_keys.clone(),
         sig_proxy: args.sig_proxy.unwrap_or(true),
     };
+    options.check()?;
     let streams = Some(options.streams());
     match container::start(engine, &id, &StartOptions { attach: streams, ..StartOptions::default() })? {
         Started::Running { attachment: Some(attachment), .. } => attach::follow(engine, attachment, &options),

@@ -6,7 +6,7 @@
 use super::detach::DetachKeys;
 use crate::cli::output::Closed;
 use crate::engine::Engine;
-use crate::engine::container::attach::{Frame, MOST_BYTES, Said, attach_again};
+use crate::engine::container::attach::{Frame, MOST_BYTES, Said, attach_again, detach_keys};
 use crate::engine::container::{Attachment, Streams, exited};
 use crate::fault::{Fault, Kind};
 use crate::sys::poll::{Interest, Ready, Set, wait_for};
@@ -34,6 +34,12 @@ pub struct AttachOptions {
 }
 
 impl AttachOptions {
+    /// Refuses detach keys that make no sense: before anything is started.
+    pub fn check(&self) -> Result<()> {
+        self.detach_keys.as_deref().map(DetachKeys::parse).transpose()?;
+        Ok(())
+    }
+
     /// What to ask of the engine: for `StartOptions` and `container::attach`.
     pub fn streams(&self) -> Streams {
         Streams { stdin: self.stdin, output: self.stdout || self.stderr, size: size() }
@@ -85,6 +91,11 @@ const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Si
 /// [`relay`], then what is to be done after the end; fails with the container's exit code unless that is 0.
 pub fn follow(engine: &Engine, mut attachment: Attachment, options: &AttachOptions) -> Result<()> {
     let id = attachment.id.clone();
+    let mut options = options.clone();
+    if attachment.terminal && options.stdin && options.detach_keys.is_none() {
+        options.detach_keys = detach_keys(engine, &id);
+    }
+    let options = &options;
     loop {
         match relay(&mut attachment, options)? {
             End::Detached => return Ok(()),

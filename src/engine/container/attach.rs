@@ -2,6 +2,7 @@
 
 use super::exited;
 use super::exited::settled;
+use crate::config::Program;
 use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::model::id::ContainerId;
@@ -62,6 +63,22 @@ impl Attachment {
     }
 }
 
+/// podman's words, or docker's.
+fn improper(engine: &Engine, phase: Phase) -> Fault {
+    Fault::conflict(match (engine.config.program, phase) {
+        (Program::Docker, Phase::Paused) => "You cannot attach to a paused container, unpause it first",
+        (Program::Docker, _) => "You cannot attach to a stopped container, start it first",
+        _ => "you can only attach to running containers",
+    })
+}
+
+/// The keys that detach from a container when the command says nothing: those that it was made with, or the
+/// configuration's; `None`: ctrl-p,ctrl-q.
+pub fn detach_keys(engine: &Engine, id: &ContainerId) -> Option<String> {
+    let own = engine.store.find_container(id.as_str()).ok().and_then(|container| container.spec.detach_keys.clone());
+    own.or_else(|| engine.config.defaults.detach_keys.clone())
+}
+
 /// After an attachment was lost because the container's monitor was killed: to its next one. `None`: it has ended.
 pub fn attach_again(engine: &Engine, id: &ContainerId, streams: Streams) -> Result<Option<Attachment>> {
     let container = settled(engine, id)?;
@@ -82,12 +99,12 @@ pub fn attach_again(engine: &Engine, id: &ContainerId, streams: Streams) -> Resu
 pub fn attach(engine: &Engine, id: &ContainerId, streams: Streams) -> Result<Attachment> {
     let container = settled(engine, id)?;
     if !matches!(container.phase, Phase::Running) {
-        return Err(Fault::conflict("you can only attach to running containers").into());
+        return Err(improper(engine, container.phase).into());
     }
     let interactive = container.spec.process.interactive;
     let wants = Wants { output: streams.output, stdin: streams.stdin && interactive, cleaning: false };
-    let client = Client::connect(&container.dirs().run, wants)?
-        .context(Fault::conflict("you can only attach to running containers"))?;
+    let client =
+        Client::connect(&container.dirs().run, wants)?.context(improper(engine, Phase::Exited { code: None }))?;
     let attachment = Attachment { client, terminal: container.spec.process.terminal, id: id.clone(), cleaning: false };
     attachment.resize(streams.size)?;
     Ok(attachment)

@@ -38,7 +38,7 @@ pub struct ExecOptions {
     pub privileged: bool,
     /// `--preserve-fds`
     pub preserve_fds: u32,
-    /// `None`: `-d`.
+    /// `None`: in the background.
     pub attach: Option<Streams>,
 }
 
