@@ -1,8 +1,11 @@
 //! How a container ended: the record that outlives the monitor.
 
+use super::log::Stamp;
+use crate::sys::pidfd::{self, Ended};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 /// How the container ended. In its run directory before anybody is told.
@@ -22,6 +25,22 @@ pub struct ExitRecord {
 }
 
 impl ExitRecord {
+    /// What the kernel tells of somebody else's child that has ended and was waited for; `None`: nothing.
+    pub fn of_ended(process: impl AsFd) -> Option<ExitRecord> {
+        let ended = pidfd::ended(process)?;
+        Some(ExitRecord::new(Some(ended)))
+    }
+
+    /// One of now.
+    pub(super) fn new(ended: Option<Ended>) -> ExitRecord {
+        let (code, signal) = match ended {
+            Some(Ended::Code(code)) => (Some(code), None),
+            Some(Ended::Signal(number)) => (Some(128 + number as u8), Some(number)),
+            None => (None, None),
+        };
+        ExitRecord { code, signal, oom_killed: false, timed_out: false, finished: Stamp::now().trimmed() }
+    }
+
     /// The record in a container's run directory, if it has ended and its monitor lived to write one.
     pub fn read(run_dir: &Path) -> Result<Option<ExitRecord>> {
         let path = run_dir.join(super::paths::EXIT);

@@ -10,7 +10,6 @@ use super::role::may_attach;
 use super::stdio::Output;
 use super::{Reap, paths};
 use crate::runtime::cgroup;
-use crate::sys::pidfd::Ended;
 use crate::sys::poll::{Interest, Set};
 use crate::sys::pty::{Size, set_size};
 use crate::sys::spawn::Role;
@@ -323,18 +322,9 @@ impl Monitor {
             self.complain_of_log(&error);
         }
         let oom_kills = self.process.cgroup.as_ref().and_then(|place| cgroup::open(place).ok()?.oom_kills().ok());
-        let (code, signal) = match ended {
-            Some(Ended::Code(code)) => (Some(code), None),
-            Some(Ended::Signal(number)) => (Some(128 + number as u8), Some(number)),
-            None => (None, None),
-        };
-        let record = ExitRecord {
-            code,
-            signal,
-            oom_killed: oom_kills.is_some_and(|kills| kills > 0),
-            timed_out: self.timed_out,
-            finished: Stamp::now().trimmed(),
-        };
+        let mut record = ExitRecord::new(ended);
+        record.oom_killed = oom_kills.is_some_and(|kills| kills > 0);
+        record.timed_out = self.timed_out;
         if let Some((_, run_dir)) = &self.run_dir
             && let Err(error) = record.write(run_dir)
         {

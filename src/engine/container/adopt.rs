@@ -6,13 +6,31 @@
 use super::identity;
 use super::start::adoption;
 use crate::engine::Engine;
-use crate::monitor;
+use crate::monitor::{self, ExitRecord};
 use crate::store::{Container, LockedContainer, ProcessIdentity};
+use crate::sys::pid::PidFd;
+use crate::sys::poll::{Interest, wait_for};
 use anyhow::Result;
+use std::time::Duration;
 
 /// Whether its monitor is gone. Only asked of containers whose process lives.
 pub(super) fn is_orphan(engine: &Engine, container: &Container) -> bool {
     !identity::is_process_alive(engine, container.monitor.as_ref())
+}
+
+/// After the end of a process that we held: if there is no monitor to write its exit record, and the kernel tells us
+/// how it ended, we write it.
+pub(super) fn keep_end(engine: &Engine, container: &Container, process: &PidFd) -> Result<()> {
+    let run_dir = &container.dirs().run;
+    if !is_orphan(engine, container) || ExitRecord::read(run_dir)?.is_some() {
+        return Ok(());
+    }
+    // It hangs up when its new parent has waited for it, which is soon; only then the kernel tells.
+    wait_for(process, Interest::default(), Some(Duration::from_secs(1)))?;
+    match ExitRecord::of_ended(process) {
+        Some(record) => record.write(run_dir),
+        None => Ok(()),
+    }
 }
 
 /// Gives it a monitor. When that fails, because the process has just ended, the caller's next look finds out.

@@ -1,7 +1,7 @@
 //! `stop`: the stop signal, a grace period, SIGKILL.
 
 use super::exited::{exited, runs, settle, settled};
-use super::{identity, pause, resolved};
+use super::{adopt, identity, pause, resolved};
 use crate::engine::Engine;
 use crate::fault::{Fault, Kind};
 use crate::model::id::ContainerId;
@@ -68,6 +68,7 @@ fn end(engine: &Engine, id: &ContainerId, options: &StopOptions) -> Result<Stopp
         process.signal(signal)?;
         thaw(&container);
         if process.wait(grace)? {
+            adopt::keep_end(engine, &container, &process)?;
             return Ok(Stopped::Stopped);
         }
         log::info!(
@@ -79,6 +80,7 @@ fn end(engine: &Engine, id: &ContainerId, options: &StopOptions) -> Result<Stopp
     process.signal(libc::SIGKILL)?;
     thaw(&container);
     process.wait(None)?;
+    adopt::keep_end(engine, &container, &process)?;
     Ok(if signal == libc::SIGKILL { Stopped::Stopped } else { Stopped::Killed })
 }
 

@@ -1,8 +1,8 @@
 //! `wait`: until a container is in some state.
 
-use super::exited::{exited, runs};
-use super::identity;
+use super::exited::{exited, runs, settled};
 use super::list::live_phase;
+use super::{adopt, identity};
 use crate::engine::Engine;
 use crate::fault::{Fault, Kind};
 use crate::model::id::ContainerId;
@@ -11,6 +11,7 @@ use crate::monitor;
 use crate::store::Container;
 use anyhow::{Context, Result};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use std::time::Duration;
 
 /// What to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,9 +55,17 @@ pub fn wait(engine: &Engine, id: &ContainerId, conditions: &[Condition]) -> Resu
             return Ok(code_of(phase));
         }
         if runs(&container) && waits_for_end(conditions) {
+            let process = identity::process(engine, container.process.as_ref())?;
             let end = monitor::client::wait(&container.dirs().run)?;
-            if let Some(process) = identity::process(engine, container.process.as_ref())? {
+            if let Some(process) = &process {
+                if end.is_none() && !process.wait(Some(Duration::ZERO))? {
+                    // Its monitor is gone, it is not: with another one we wait on.
+                    if !adopt::is_orphan(engine, &settled(engine, id)?) {
+                        continue;
+                    }
+                }
                 process.wait(None)?;
+                adopt::keep_end(engine, &container, process)?;
             }
             ended = true;
             code = end.and_then(|end| end.code);
