@@ -119,7 +119,7 @@ impl Sweep<'_> {
                 assert_eq!(finished.status, 0, "{}, then\n{finished}", what());
             }
         };
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             repeat();
         }
         let healed = self.sandbox.run("system check");
