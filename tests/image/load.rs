@@ -348,3 +348,107 @@ fn many_at_once_agree() {
     sandbox.run("rmi -af").ok();
     assert_eq!(tree(&sandbox.root()), Vec::<String>::new());
 }
+
+/// An OCI layout as files of an archive: blobs, and an index over the entries that are given.
+struct Layout {
+    files: Layer,
+}
+
+impl Layout {
+    fn new() -> Self {
+        Layout { files: Layer::new().file("oci-layout", 0o644, r#"{"imageLayoutVersion":"1.0.0"}"#) }
+    }
+
+    fn blob(&mut self, bytes: &[u8], media_type: &str) -> serde_json::Value {
+        let path = format!("blobs/sha256/{}", sha256(bytes));
+        self.files = std::mem::replace(&mut self.files, Layer::new()).file(&path, 0o644, bytes);
+        json!({"mediaType": media_type, "digest": format!("sha256:{}", sha256(bytes)), "size": bytes.len()})
+    }
+
+    fn image(&mut self, image: &Image) -> serde_json::Value {
+        let layers: Vec<_> =
+            image.layers().iter().map(|layer| self.blob(layer, "application/vnd.oci.image.layer.v1.tar")).collect();
+        let config = self.blob(&image.config_json(), "application/vnd.oci.image.config.v1+json");
+        let manifest = json!({"schemaVersion": 2, "config": config, "layers": layers}).to_string();
+        self.blob(manifest.as_bytes(), "application/vnd.oci.image.manifest.v1+json")
+    }
+
+    fn index(manifests: &[serde_json::Value]) -> String {
+        json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests})
+            .to_string()
+    }
+
+    fn archive(self, manifests: &[serde_json::Value]) -> Layer {
+        self.files.file("index.json", 0o644, Layout::index(manifests))
+    }
+}
+
+#[test]
+fn of_several_platforms_ours_is_loaded() {
+    let (ours, other) = (tricky(), Image::new("x").layer(Layer::new().file("arm", 0o644, "arm")));
+    let mut layout = Layout::new();
+    let (mut one, mut two, mut proof) = (layout.image(&other), layout.image(&ours), layout.image(&other));
+    one["platform"] = json!({"os": "linux", "architecture": "arm64", "variant": "v8"});
+    two["platform"] =
+        json!({"os": "linux", "architecture": if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" }});
+    proof["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+    proof["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest"});
+    let index = Layout::index(&[one, proof, two]);
+    let mut list = layout.blob(index.as_bytes(), "application/vnd.oci.image.index.v1+json");
+    list["annotations"] = json!({"org.opencontainers.image.ref.name": "localhost/multi:1"});
+    let archive = layout.archive(&[list]).bytes();
+    let sandbox = Sandbox::new();
+    sandbox.file("work/multi.tar", &archive);
+    sandbox.run("load -i multi.tar").stdout_is("Loaded image: localhost/multi:1\n").ok();
+    assert_eq!(ids(&sandbox.run("images -q --no-trunc").ok()), [ours.id()]);
+    sandbox.run("load --platform linux/arm64/v8 -i multi.tar").ok();
+    sandbox.run("image inspect -f {{.Id}} localhost/multi:1").stdout_is(&format!("{}\n", other.id())).ok();
+    sandbox.run("load --platform linux/s390x -i multi.tar").fails().has("no image for linux/s390x");
+    sandbox.run("rmi -af").ok();
+    sandbox.run_with_input("load", &archive).stdout_is("Loaded image: localhost/multi:1\n").ok();
+    assert_eq!(ids(&sandbox.run("images -q --no-trunc").ok()), [ours.id()]);
+}
+
+#[test]
+fn newer_dockers_archives_have_both_lists() {
+    let image = tricky();
+    let mut layout = Layout::new();
+    let mut entry = layout.image(&image);
+    entry["annotations"] =
+        json!({"io.containerd.image.name": "docker.io/library/both:1", "org.opencontainers.image.ref.name": "1"});
+    let blob = |bytes: &[u8]| format!("blobs/sha256/{}", sha256(bytes));
+    let layers: Vec<_> = image.layers().iter().map(|layer| blob(layer)).collect();
+    let list = json!([{"Config": blob(&image.config_json()), "RepoTags": ["both:1"], "Layers": layers}]);
+    let archive = layout.archive(&[entry]).file("manifest.json", 0o644, list.to_string()).bytes();
+    let sandbox = Sandbox::new();
+    sandbox.file("work/both.tar", &archive);
+    for finished in [sandbox.run("load -i both.tar"), sandbox.run_with_input("load", &archive)] {
+        finished.stdout_is("Loaded image: docker.io/library/both:1\n").ok();
+        assert_eq!(ids(&sandbox.run("images -q --no-trunc").ok()), [image.id()]);
+    }
+}
+
+#[test]
+fn layouts_of_umoci_and_zstd_layers_load() {
+    needs![root, skopeo, umoci];
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("work");
+    run(Command::new("umoci").args(["init", "--layout", "made"]).current_dir(&dir));
+    run(Command::new("umoci").args(["new", "--image", "made:first"]).current_dir(&dir));
+    run(Command::new("umoci").args(["unpack", "--image", "made:first", "bundle"]).current_dir(&dir));
+    std::fs::write(dir.join("bundle/rootfs/hello"), "hello").unwrap();
+    run(Command::new("umoci").args(["repack", "--image", "made:second", "bundle"]).current_dir(&dir));
+    let loaded = "Loaded image: localhost/first:latest\nLoaded image: localhost/second:latest\n";
+    sandbox.run("load -i made").stdout_is(loaded).ok();
+    sandbox.run("save -o s.tar localhost/second").ok();
+    assert!(sandbox.path("work/s.tar").metadata().unwrap().len() > 1024);
+    tricky().save(&dir.join("in.tar"));
+    let to = format!("oci-archive:{}:localhost/zstd:1", dir.join("zstd.tar").display());
+    let from = format!("docker-archive:{}", dir.join("in.tar").display());
+    run(Command::new("skopeo").args(["copy", "--insecure-policy", "-q", "--dest-compress-format", "zstd", &from, &to]));
+    assert!(run(Command::new("tar").arg("-xOf").arg(dir.join("zstd.tar")).arg("index.json")).contains("manifests"));
+    sandbox.run("load -i zstd.tar").stdout_is("Loaded image: localhost/zstd:1\n").ok();
+    let layers = sandbox.run("image inspect -f '{{json .RootFS.Layers}}' localhost/zstd:1").json();
+    let wanted: Vec<_> = tricky().layers().iter().map(|layer| format!("sha256:{}", sha256(layer))).collect();
+    assert_eq!(layers, json!(wanted));
+}
