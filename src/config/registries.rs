@@ -34,7 +34,41 @@ pub fn read(config: &Config) -> Result<Registries> {
             add(&mut registries, &path)?;
         }
     }
+    if config.program == Program::Docker {
+        let own = if config.rootless { config.config_home.join("docker") } else { PathBuf::from("/etc/docker") };
+        if let Ok(text) = std::fs::read_to_string(own.join("daemon.json")) {
+            merge_daemon(&mut registries, &text)?;
+        }
+    }
     Ok(registries)
+}
+
+/// What dockerd's daemon.json says of registries; the rest of it is not ours.
+fn merge_daemon(registries: &mut Registries, text: &str) -> Result<()> {
+    #[derive(Deserialize, Default)]
+    #[serde(default, rename_all = "kebab-case")]
+    struct Daemon {
+        insecure_registries: Vec<String>,
+        registry_mirrors: Vec<String>,
+    }
+    let daemon: Daemon =
+        serde_json::from_str(text).map_err(|error| Fault::invalid(format!("loading daemon.json: {error}")))?;
+    for prefix in daemon.insecure_registries {
+        // Networks (10.0.0.0/8) would need an address before there is a connection.
+        if !prefix.contains('/') {
+            put(registries, Rule { prefix, insecure: true, ..Rule::default() });
+        }
+    }
+    let mirrors = daemon.registry_mirrors.iter().filter_map(|url| {
+        let location = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+        let insecure = url.starts_with("http://");
+        Some(Mirror { location: location.trim_end_matches('/').to_string(), insecure, serves: Serves::All })
+    });
+    let mirrors: Vec<Mirror> = mirrors.collect();
+    if !mirrors.is_empty() && !registries.rules.iter().any(|rule| rule.prefix == "docker.io") {
+        put(registries, Rule { prefix: "docker.io".into(), mirrors, ..Rule::default() });
+    }
+    Ok(())
 }
 
 /// Whether the file was there.
@@ -210,5 +244,18 @@ mod tests {
         ] {
             assert!(merge(&mut Registries::default(), bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn dockers_daemon_file() {
+        let mut registries = Registries::default();
+        let text = r#"{"insecure-registries": ["reg.test:5000", "10.0.0.0/8"], "registry-mirrors": ["http://near.test/"],
+                       "debug": true}"#;
+        merge_daemon(&mut registries, text).unwrap();
+        let places: Vec<_> = registries.sources(&"alpine".parse().unwrap()).unwrap();
+        assert_eq!(places[0].reference.to_string(), "near.test/library/alpine");
+        assert!(places[0].insecure && places[0].mirror && !places[1].insecure);
+        assert!(registries.sources(&"reg.test:5000/x".parse().unwrap()).unwrap()[0].insecure);
+        assert!(merge_daemon(&mut registries, "{").is_err());
     }
 }

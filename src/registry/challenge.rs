@@ -92,8 +92,9 @@ pub(super) enum Realm {
 }
 
 /// A realm must be https, or be at the very place (scheme, host, port) of a registry without TLS. Credentials go only
-/// to the registry's own domain: a registry must not be able to send them to any other host.
-pub(super) fn judge(realm: &str, registry_scheme: &str, registry: &str) -> Result<Realm, Failure> {
+/// to the registry's own domain and to hosts that the user `trusted`: a registry must not be able to send them
+/// anywhere else.
+pub(super) fn judge(realm: &str, registry_scheme: &str, registry: &str, trusted: &[String]) -> Result<Realm, Failure> {
     let bad = || Failure::Bad(format!("authentication realm {realm:?}: not https and not the registry itself"));
     let uri: ureq::http::Uri = realm.parse().map_err(|_| bad())?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(bad()) };
@@ -107,8 +108,8 @@ pub(super) fn judge(realm: &str, registry_scheme: &str, registry: &str) -> Resul
         return Err(bad());
     }
     let host = |authority: &str| authority.parse::<ureq::http::uri::Authority>().map(|one| one.host().to_string());
-    let own =
-        registry_scheme == "https" && host(registry).is_ok_and(|registry| same_owner(&registry, authority.host()));
+    let own = trusted.iter().any(|trusted| trusted.eq_ignore_ascii_case(authority.as_str()))
+        || (registry_scheme == "https" && host(registry).is_ok_and(|registry| same_owner(&registry, authority.host())));
     Ok(if own { Realm::Own } else { Realm::Foreign })
 }
 
@@ -184,7 +185,10 @@ mod tests {
             ("/token", "https", "registry.example.com", None),
             ("https://com/x", "https", "com", Some(Own)),
         ] {
-            assert_eq!(judge(realm, scheme, registry).ok(), want, "{realm} for {registry}");
+            assert_eq!(judge(realm, scheme, registry, &[]).ok(), want, "{realm} for {registry}");
         }
+        let trusted = ["api.scaleway.com".to_string()];
+        let judged = judge("https://api.scaleway.com/token", "https", "rg.fr-par.scw.cloud", &trusted);
+        assert_eq!(judged.ok(), Some(Own));
     }
 }

@@ -25,6 +25,8 @@ pub struct Settings {
     pub proxies: Proxies,
     /// Trying again.
     pub retry: Retry,
+    /// Token servers (HOST or HOST:PORT) that may see the credentials of any registry.
+    pub token_hosts: Vec<String>,
 }
 
 /// Finds the credentials for `host[:port][/path]`.

@@ -33,6 +33,8 @@ pub enum Failure {
         /// Retry-After.
         after: Option<Duration>,
     },
+    /// Its token server belongs to somebody else, who does not get the credentials.
+    ForeignRealm(String),
     /// It answered something that makes no sense or that we refuse.
     Bad(String),
     /// Something on our side.
@@ -76,7 +78,7 @@ impl Failure {
             Failure::Status { status: 403, .. } => Kind::Denied,
             Failure::Status { status: 404, .. } => Kind::NotFound,
             Failure::Status { status: 400, .. } => Kind::Invalid,
-            Failure::Bad(_) | Failure::Untrusted(_) => Kind::Denied,
+            Failure::Bad(_) | Failure::Untrusted(_) | Failure::ForeignRealm(_) => Kind::Denied,
             _ => Kind::Unavailable,
         };
         let fault = Fault::new(kind, format!("{doing}: {self}"));
@@ -84,6 +86,9 @@ impl Failure {
             Failure::NotTls(_) => fault.hint("--tls-verify=false allows a registry without TLS"),
             Failure::Untrusted(_) => fault
                 .hint("put the registry's CA into /etc/containers/certs.d/HOST:PORT/ca.crt, or use --tls-verify=false"),
+            Failure::ForeignRealm(_) => {
+                fault.hint("if you trust that host, name it in the environment variable BARGE_TOKEN_HOSTS")
+            }
             Failure::Status { status: 401, .. } => fault.hint("`login` to the registry first"),
             Failure::Status { status: 429, .. } => {
                 fault.hint("log in for a higher limit, or use a mirror in registries.conf")
@@ -105,6 +110,7 @@ impl fmt::Display for Failure {
             | Failure::Untrusted(text)
             | Failure::NotTls(text)
             | Failure::Bad(text) => f.write_str(text),
+            Failure::ForeignRealm(realm) => write!(f, "its token server {realm} has another owner"),
             Failure::Status { words, .. } => f.write_str(words),
             Failure::Ours(error) => write!(f, "{error:#}"),
         }

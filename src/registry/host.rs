@@ -125,7 +125,7 @@ impl Host {
         if let Some(token) = tokens.get(&key).filter(|token| token.until > Instant::now()) {
             return Ok(Some(format!("Bearer {}", token.value)));
         }
-        let owner = challenge::judge(&realm, self.scheme(client)?, &self.authority)?;
+        let owner = challenge::judge(&realm, self.scheme(client)?, &self.authority, &client.settings.token_hosts)?;
         let mut wanted = scopes.to_vec();
         // A registry behind a rewriting proxy knows its names better than we do.
         let told = scope.into_iter().filter(|scope| !scopes.is_empty() && scope.starts_with("repository:"));
@@ -218,6 +218,16 @@ impl Client<'_> {
     pub fn try_login(&self, domain: &str, insecure: bool) -> Result<(), Failure> {
         let host = self.host(domain, insecure);
         let request = Request { method: "GET", target: "/v2/".into(), ..Request::default() };
-        self.patiently(|| host.send(self, "", &request)?.success().map(drop))
+        self.patiently(|| host.send(self, "", &request)?.success().map(drop))?;
+        // Whoever was not shown the credentials has not proved them.
+        match lock(&host.challenge).clone() {
+            Some(Challenge::Bearer { realm, .. })
+                if challenge::judge(&realm, host.scheme(self)?, &host.authority, &self.settings.token_hosts)?
+                    == challenge::Realm::Foreign =>
+            {
+                Err(Failure::ForeignRealm(realm))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -43,7 +43,10 @@ pub(super) fn fetch(client: &Client<'_>, request: &TokenRequest<'_>, insecure: b
     let form_body;
     let credentials = request.credentials.filter(|_| request.owner == Realm::Own);
     if request.credentials.is_some() && credentials.is_none() {
-        log::warn!("{}: belongs to somebody else: credentials are not sent there", request.realm);
+        log::warn!(
+            "token server {} has another owner: credentials are not sent there (see BARGE_TOKEN_HOSTS)",
+            request.realm
+        );
     }
     let exchange = match credentials {
         Some(Credentials::Identity(token)) => {

@@ -60,6 +60,14 @@ fn settings(config: &Config, access: &Access) -> Settings {
             delay: access.retry_delay,
             explicit: access.retries.is_some(),
         },
+        token_hosts: config
+            .environment
+            .get("BARGE_TOKEN_HOSTS")
+            .unwrap_or_default()
+            .split(',')
+            .map(|host| host.trim().to_string())
+            .filter(|host| !host.is_empty())
+            .collect(),
     }
 }
 
