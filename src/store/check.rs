@@ -107,9 +107,13 @@ impl Store {
                 }
             }
         }
-        for (name, path) in entries(&self.layout.run_containers())? {
+        let records = entries(&self.layout.run_records())?.into_iter().filter(|(name, _)| name.len() == 64);
+        for (name, path) in entries(&self.layout.run_containers())?.into_iter().chain(records) {
             if !self.layout.containers().join(&name).is_dir() && !is_at_work(&path) {
-                let what = format!("run directory of container {}: the container is gone", &name[..name.len().min(12)]);
+                let what = format!(
+                    "run directory of container {}: the container is gone",
+                    name.chars().take(12).collect::<String>()
+                );
                 report.found(what, repair.then_some(|| super::tree::remove(&path)));
             }
         }
@@ -134,7 +138,8 @@ impl Store {
 
     /// Files on their way to their name, whose writer is dead: `NAME.PID.tmp`.
     fn check_temporary(&self, repair: bool, report: &mut Report) -> Result<()> {
-        let mut dirs = vec![self.layout.root().to_path_buf(), self.layout.blobs(), self.layout.known()];
+        let mut dirs =
+            vec![self.layout.root().to_path_buf(), self.layout.blobs(), self.layout.known(), self.layout.run_records()];
         for parent in [self.layout.containers(), self.layout.run_containers()] {
             dirs.extend(entries(&parent)?.into_iter().map(|(_, path)| path));
         }

@@ -187,11 +187,11 @@ struct OfThisBoot {
 impl Store {
     /// Every container, oldest first. One that can't be read is left out and logged: `check` deals with it.
     pub fn containers(&self) -> Result<Vec<Container>> {
-        let running: BTreeSet<String> = ids_in(&self.layout.run_containers())?.into_iter().collect();
+        let newer: BTreeSet<String> = ids_in(&self.layout.run_records())?.into_iter().collect();
         let mut found = Vec::new();
         for name in ids_in(&self.layout.containers())? {
             let Ok(id) = name.parse::<ContainerId>() else { continue };
-            match self.read_container(&id, running.contains(&name)) {
+            match self.read_container(&id, newer.contains(&name)) {
                 Ok(Some(container)) if container.phase == Phase::Removing || container.phase == Phase::Creating => {
                     if !self.heal_container(&id)? {
                         found.push(container);
@@ -317,7 +317,7 @@ impl Store {
     pub(super) fn read_container(&self, id: &ContainerId, started: bool) -> Result<Option<Container>> {
         let dirs = self.container_dirs(id);
         if started {
-            match record::read::<OfThisBoot>(&dirs.run.join(RECORD)) {
+            match record::read::<OfThisBoot>(&self.layout.run_record(id)) {
                 Ok(Some(newer)) if newer.boot_id == self.boot_id && newer.record.id == *id => {
                     return Ok(Some(Container { record: newer.record, dirs }));
                 }
@@ -376,6 +376,9 @@ impl Store {
             record::sync_parent(&self.layout.names().join("x"))?;
         }
         trip!("store.container.trash");
+        if let Some(id) = id.to_str() {
+            super::prune::remove_file(&self.layout.run_records().join(id))?;
+        }
         tree::remove(&dirs.run)?;
         tree::remove(&away)
     }
@@ -399,22 +402,18 @@ impl LockedContainer {
             return self.save_for_this_boot();
         }
         self.store.write_record(&self.dirs.disk.join(RECORD), &self.record, record::Sync::Durable)?;
-        match std::fs::remove_file(self.dirs.run.join(RECORD)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("removing {}", self.dirs.run.join(RECORD).display()))
-            }
-            _ => Ok(()),
-        }
+        super::prune::remove_file(&self.store.layout.run_record(&self.record.id))
     }
 
     /// Writes what is true in this boot only (started, its processes): never synced, forgotten by a reboot.
     pub fn save_for_this_boot(&mut self) -> Result<()> {
         let newer = OfThisBoot { boot_id: self.store.boot_id.clone(), record: self.record.clone() };
-        let path = self.dirs.run.join(RECORD);
+        let path = self.store.layout.run_record(&self.record.id);
         match record::write(&path, &newer, record::Sync::Unsynced) {
-            Err(error) if !self.dirs.run.is_dir() => {
+            Err(error) if !self.dirs.run.is_dir() || !self.store.layout.run_records().is_dir() => {
                 log::debug!("{error:#}");
                 super::root::make_dir(&self.dirs.run)?;
+                super::root::make_dir(&self.store.layout.run_records())?;
                 record::write(&path, &newer, record::Sync::Unsynced)
             }
             outcome => outcome,
@@ -428,7 +427,7 @@ impl LockedContainer {
             return Ok(());
         }
         names::reserve(&self.store, name, &self.record.id)?;
-        let in_this_boot = self.dirs.run.join(RECORD).exists();
+        let in_this_boot = self.store.layout.run_record(&self.record.id).exists();
         self.container.record.name = name.clone();
         trip!("store.container.rename");
         if let Err(error) = self.save() {

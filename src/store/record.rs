@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -21,12 +21,29 @@ pub(super) enum Sync {
 
 /// The record, or `None` when there is no such file.
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let bytes = match std::fs::read(path) {
+    let bytes = match read_small(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     };
     serde_json::from_slice(&bytes).map(Some).with_context(|| format!("reading {}", path.display()))
+}
+
+/// The whole file. Records are short: mostly one read is enough, and it says so itself.
+fn read_small(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut bytes = vec![0; 16 << 10];
+    let mut length = 0;
+    loop {
+        let room = bytes.len() - length;
+        let read = file.read(&mut bytes[length..])?;
+        length += read;
+        if read < room {
+            bytes.truncate(length);
+            return Ok(bytes);
+        }
+        bytes.resize(bytes.len() * 4, 0);
+    }
 }
 
 /// How much is kept back, so that an index can be written when the disk is full.

@@ -16,7 +16,8 @@
 //!      names/NAME                   a symbolic link to the id that holds the name
 //!      reserve                      room for an index when the disk is full
 //!      trash/                       on its way out
-//! RUN/containers/ID/                sockets, fifos, exit record; container.json of this boot, newer than ROOT's
+//! RUN/containers/ID/                sockets, fifos, exit record
+//!     records/ID                    a record of this boot, newer than ROOT's
 //! ```
 
 use crate::model::digest::Digest;
@@ -65,11 +66,12 @@ impl Layout {
 
     /// Makes the directories that are not there.
     pub(super) fn make(&self) -> Result<()> {
-        if self.run.join("containers").is_dir() && self.root.join("trash").is_dir() {
+        if self.run_records().is_dir() && self.root.join("trash").is_dir() {
             return Ok(());
         }
         make_dir(&self.run)?;
-        make_dir(&self.run.join("containers"))?;
+        make_dir(&self.run_containers())?;
+        make_dir(&self.run_records())?;
         make_dir(&self.root)?;
         for name in ["blobs", "known", "partial", "layers", "chains", "staging", "containers", "names", "trash"] {
             make_dir(&self.root.join(name))?;
@@ -158,6 +160,15 @@ impl Layout {
 
     pub(super) fn run_container(&self, id: &ContainerId) -> PathBuf {
         self.run_containers().join(id.as_str())
+    }
+
+    /// The records that are true in this boot only, each named by its id: one listing says who has one.
+    pub(super) fn run_records(&self) -> PathBuf {
+        self.run.join("records")
+    }
+
+    pub(super) fn run_record(&self, id: &ContainerId) -> PathBuf {
+        self.run_records().join(id.as_str())
     }
 
     pub(super) fn names(&self) -> PathBuf {

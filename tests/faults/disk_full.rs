@@ -28,7 +28,9 @@ fn a_full_disk_gets_its_space_back_and_lets_things_be_removed() {
         layer.file(&format!("file{at}"), 0o644, vec![at as u8 + 1; 1 << 20])
     });
     save(&sandbox, &small, "small.tar");
-    save(&sandbox, &Image::new("large").layer(large), "large.tar");
+    // A layer that fits goes with the one that doesn't.
+    let fits = Layer::new().file("fits", 0o644, vec![b'y'; 1 << 20]);
+    save(&sandbox, &Image::new("large").layer(fits).layer(large), "large.tar");
     on(&disk, &sandbox, "load -q -i small.tar").ok().forget();
     on(&disk, &sandbox, "create --name web small true").ok().forget();
     nix::unistd::syncfs(std::fs::File::open(disk.path()).unwrap()).unwrap();

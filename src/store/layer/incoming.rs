@@ -17,7 +17,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// A layer on its way in: write its tar (plain, gzip or zstd: told by the first bytes), then finish.
 #[derive(Debug)]
@@ -41,6 +41,7 @@ pub struct LayerWriter {
 pub struct StagedLayer {
     /// What is known of it.
     pub record: LayerRecord,
+    store: Store,
     /// Opened before the first write, so that no failed write goes unnoticed.
     dir: File,
     _hold: Hold,
@@ -238,11 +239,24 @@ impl Store {
     }
 }
 
+/// The disk was full: what was unpacked beside it is no good without it, and the space is wanted back.
+static NO_ROOM: AtomicBool = AtomicBool::new(false);
+
+impl Drop for StagedLayer {
+    fn drop(&mut self) {
+        if NO_ROOM.load(Ordering::Relaxed)
+            && let Err(error) = self.store.discard(&self.store.staged_dir(&self.record.diff_id))
+        {
+            log::warn!("giving the space of a layer back: {error:#}");
+        }
+    }
+}
+
 #[cfg(test)]
 impl StagedLayer {
     pub(super) fn for_test(record: LayerRecord, store: &Store) -> Self {
         let dir = File::open(store.layout.staging()).unwrap();
-        StagedLayer { record, dir, _hold: store.hold().unwrap() }
+        StagedLayer { record, store: store.clone(), dir, _hold: store.hold().unwrap() }
     }
 }
 
@@ -292,7 +306,7 @@ impl LayerWriter {
         self.dir = PathBuf::new();
         let hold = self.store.hold()?;
         let dir = self.lock.try_clone()?;
-        Ok(StagedLayer { record, dir, _hold: std::mem::replace(&mut self.hold, hold) })
+        Ok(StagedLayer { record, store: self.store.clone(), dir, _hold: std::mem::replace(&mut self.hold, hold) })
     }
 
     /// Waits for what the worker says; its failure is ours.
@@ -314,6 +328,9 @@ fn hear(report: &mut File, child: Option<spawn::Child>) -> Result<Answer> {
     }
     match serde_json::from_slice(&bytes).context("reading the unpacker's report")? {
         Answer::Failed { what, hint, kind } => {
+            if matches!(kind, Why::NoRoom) {
+                NO_ROOM.store(true, Ordering::Relaxed);
+            }
             let kind = match kind {
                 Why::Invalid => Kind::Invalid,
                 Why::NoRoom => Kind::Unavailable,
