@@ -59,7 +59,7 @@ pub fn pull(store: &Store, client: &Client<'_>, request: &Request<'_>, progress:
             Ok(outcome) => return Ok(outcome),
             Err(error) => {
                 // Layers that came whole wait for the next try, but not for one that would fail again.
-                if is_wrong(&error) {
+                if is_wrong(&error) || is_full(&error) {
                     store.sweep()?;
                 }
                 if source.mirror {
@@ -265,8 +265,16 @@ fn fetch_layers<'l>(
         }
     });
     let results = results.into_inner().unwrap_or_default();
-    let staged = results.into_iter().collect::<Result<Vec<_>>>()?;
-    store.commit_layers(staged)?;
+    let committed = results.into_iter().collect::<Result<Vec<_>>>().and_then(|staged| store.commit_layers(staged));
+    if let Err(error) = committed {
+        if is_full(&error) {
+            // The space is given back, also that of what could have been taken up later.
+            for descriptor in wanted.values() {
+                store.partial(&descriptor.digest)?.remove()?;
+            }
+        }
+        return Err(error);
+    }
     Ok(wanted.into_values().collect())
 }
 
@@ -416,4 +424,13 @@ fn pour(mut writer: LayerWriter, bytes: &[u8]) -> Result<LayerWriter> {
 /// The bytes are wrong (not: they did not come).
 fn is_wrong(error: &anyhow::Error) -> bool {
     !matches!(Fault::kind_of(error), Kind::Unavailable | Kind::Unauthorized | Kind::NotFound)
+}
+
+/// There is no room for it.
+fn is_full(error: &anyhow::Error) -> bool {
+    let by_kind = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded));
+    by_kind || format!("{error:#}").to_ascii_lowercase().contains("left on device")
 }

@@ -69,3 +69,23 @@ fn running_out_of_inodes_is_said_and_undone() {
     assert!(disk.free().1.abs_diff(before.1) <= 2, "{before:?} became {:?}", disk.free());
     on(&disk, &sandbox, "system check").ok().stdout_is("");
 }
+
+#[test]
+fn a_pull_that_does_not_fit_gives_its_space_back() {
+    needs![root];
+    let sandbox = Sandbox::new();
+    let disk = Disk::new(&sandbox.path("work"), 24, &[]);
+    let fake = crate::support::fake::Fake::start();
+    fake.put("app", "1", &crate::registry::image(&[3 << 20, 12 << 20, 14 << 20]));
+    on(&disk, &sandbox, "images -q").ok().forget();
+    nix::unistd::syncfs(std::fs::File::open(disk.path()).unwrap()).unwrap();
+    let before = disk.free();
+    on(&disk, &sandbox, &format!("pull -q --tls-verify=false {}", fake.image("app:1")))
+        .fails()
+        .has("left on device")
+        .forget();
+    nix::unistd::syncfs(std::fs::File::open(disk.path()).unwrap()).unwrap();
+    let after = disk.free();
+    assert!(before.0.abs_diff(after.0) <= 64 << 10, "{before:?} became {after:?}");
+    on(&disk, &sandbox, "system check").ok().stdout_is("");
+}

@@ -166,6 +166,10 @@ fn credentials_by_flag_and_by_login() {
     sandbox.run(&format!("pull -q --tls-verify=false --creds ann:wrong {name}")).fails().has("unauthorized");
     sandbox.run(&format!("pull -q --tls-verify=false --creds ann:secret {name}")).ok().forget();
 
+    sandbox
+        .run(&format!("pull -q --authfile /nowhere --tls-verify=false {name}"))
+        .fails()
+        .has("credential file is not accessible: stat /nowhere");
     sandbox.run(&format!("login --get-login {address}")).fails().has(&format!("not logged into {address}"));
     sandbox
         .run(&format!("login --tls-verify=false -u ann -p wrong {address}"))

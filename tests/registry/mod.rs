@@ -16,7 +16,7 @@ use crate::support::Sandbox;
 use crate::support::image::{Image, Layer};
 
 /// An image with layers of about so many bytes that don't compress.
-fn image(sizes: &[usize]) -> Image {
+pub fn image(sizes: &[usize]) -> Image {
     let mut image = Image::new("fake:1");
     for (number, size) in sizes.iter().enumerate() {
         let mut state = number as u64 + 1;

@@ -1,6 +1,7 @@
 //! How a command gets at registries: flags, auth files, registries.conf and the environment, put together.
 
 use crate::config::{Config, auth};
+use crate::fault::Fault;
 use crate::model::credentials::{Credentials, Found};
 use crate::registry::{Client, Proxies, Retry, Settings, Trust, ask_helper};
 use anyhow::Result;
@@ -28,7 +29,15 @@ pub struct Access {
 pub fn client<'a>(config: &'a Config, access: &'a Access) -> Result<Client<'a>> {
     let files = match access.creds {
         Some(_) => Vec::new(),
-        None => auth::read(config, access.authfile.as_deref())?,
+        None => {
+            if let Some(path) = &access.authfile
+                && let Err(error) = std::fs::metadata(path)
+            {
+                let what = format!("credential file is not accessible: stat {}: {error}", path.display());
+                return Err(Fault::invalid(what).into());
+            }
+            auth::read(config, access.authfile.as_deref())?
+        }
     };
     let source = move |repository: &str| -> Result<Option<Credentials>> {
         if let Some((user, password)) = &access.creds {
