@@ -251,7 +251,7 @@ mod tests {
         for (docker, step, done, width, want) in [
             (false, Step::Download, 2 << 20, 60, "Copying blob abababababab [=======>       ] 2.0MiB / 4.0MiB"),
             (false, Step::Done, 4 << 20, 60, "Copying blob abababababab done"),
-            (true, Step::Download, 1 << 20, 60, "abababababab: Downloading [====>            ] 1.0MiB / 4.0MiB"),
+            (true, Step::Download, 1 << 20, 60, "abababababab: Downloading [===>           ] 1.0MiB / 4.0MiB"),
             (true, Step::Present, 0, 60, "abababababab: Already exists"),
             (false, Step::Download, 0, 30, "Copying blob abababababab 0B / 4.0MiB"),
         ] {
