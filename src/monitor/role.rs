@@ -124,6 +124,7 @@ fn prepare(mut inherited: Inherited, report: &OwnedFd) -> Result<Option<Monitor>
         Told::Started(started) => started.send(report)?,
         Told::Nothing => tell_created(report, 0, 0, None)?,
     }
+    stand_aside();
     // From here on nobody but the container's end ends us. Not earlier: a container would inherit it.
     signal::ignore(&[Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGPIPE])?;
     let mut monitor = Monitor::new(config, process, run_dir);
@@ -135,6 +136,13 @@ fn prepare(mut inherited: Inherited, report: &OwnedFd) -> Result<Option<Monitor>
     monitor.input = Input::new(input, terminal);
     asked.into_iter().for_each(|asked| monitor.answer(asked));
     Ok(Some(monitor))
+}
+
+/// Takes up nothing of the spawner's, and dies last when memory is short: better the container than who tells of it.
+/// What an ordinary user may not do is no harm.
+fn stand_aside() {
+    let _ = nix::unistd::chdir("/");
+    let _ = std::fs::write("/proc/self/oom_score_adj", "-999");
 }
 
 enum Told {

@@ -266,3 +266,19 @@ fn a_terminal_is_hung_up_when_the_monitor_is_killed() {
     sandbox.run("wait web").forget();
     assert_ne!(sandbox.run("inspect -f {{.State.ExitCode}} web").ok().text(), "0");
 }
+
+/// A monitor keeps nothing of whoever started it: no directory busy, no descriptor open.
+#[test]
+fn a_monitor_keeps_nothing_of_its_callers() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.start_sleeper("web");
+    let pid = pid_of(&sandbox, "web");
+    assert_eq!(std::fs::read_link(format!("/proc/{pid}/cwd")).expect("it lives"), std::path::Path::new("/"));
+    for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it lives").flatten() {
+        let target = std::fs::read_link(entry.path()).unwrap_or_default();
+        let number: i32 = entry.file_name().to_string_lossy().parse().expect("a number");
+        assert!(number > 2 || target == std::path::Path::new("/dev/null"), "{number} -> {}", target.display());
+    }
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).expect("it lives");
+    assert!(environment.is_empty(), "{}", String::from_utf8_lossy(&environment));
+}

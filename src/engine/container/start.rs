@@ -1,7 +1,7 @@
 //! `start`: a created or exited container runs.
 
 use super::exited::{ReapConfig, remove_settled, settle};
-use super::logs::LogSettings;
+use super::logs::{LogSettings, Stamp};
 use super::{Attachment, Streams, facts, resolved};
 use crate::engine::Engine;
 use crate::engine::bundle;
@@ -206,6 +206,10 @@ fn prepare(engine: &Engine, container: &Container) -> Result<MonitorConfig> {
 /// What another monitor is told that takes over a running container.
 pub(super) fn adoption(engine: &Engine, container: &Container, pid: i32, start_time: u64) -> Result<MonitorConfig> {
     let spec = &container.spec;
+    // What is left of `--timeout`; it is never lifted by the loss of a monitor.
+    let started = container.started.as_deref().and_then(Stamp::parse);
+    let ran = started.map_or(0, |started| Stamp::now().seconds.saturating_sub(started.seconds));
+    let left = spec.process.timeout.saturating_sub(u32::try_from(ran).unwrap_or(0)).max(1);
     Ok(MonitorConfig {
         id: container.id.to_string(),
         name: container.name.to_string(),
@@ -215,7 +219,7 @@ pub(super) fn adoption(engine: &Engine, container: &Container, pid: i32, start_t
         stdin_once: false,
         run_dir: container.dirs().run.clone(),
         log: log(engine, container)?,
-        timeout: 0,
+        timeout: if spec.process.timeout > 0 { left } else { 0 },
         pid_file: None,
         monitor_pid_file: spec.monitor_pid_file.clone(),
         reap: Some(reap(engine, container)?),
