@@ -95,6 +95,7 @@ fn start(config: &MonitorConfig, descriptors: Descriptors) -> Result<(OwnedFd, C
     let (ours, theirs) = fd::seqpacket_pair().context("making a socket pair")?;
     let names: Vec<String> = (0..descriptors.preserved.len()).map(|index| format!("preserved{index}")).collect();
     let mut role = Role::new("@monitor", &config.name)
+        .sealed()
         .config(&serde_json::to_vec(config)?)
         .context("making the monitor's configuration")?
         .owned_descriptor("report", theirs);

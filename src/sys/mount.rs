@@ -195,11 +195,15 @@ pub fn sealed_executable() -> io::Result<OwnedFd> {
     read_only_executable().or_else(|_| super::fd::sealed_memfd(c"barge", &std::fs::read("/proc/self/exe")?))
 }
 
-fn read_only_executable() -> io::Result<OwnedFd> {
+/// Our own program on a read-only mount that nobody can make writable.
+pub fn read_only_executable() -> io::Result<OwnedFd> {
     use super::path::stat_at;
     use nix::fcntl::{OFlag, open};
     let open = |path: &std::path::Path| open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty());
     let exe = open("/proc/self/exe".as_ref())?;
+    if nix::sys::statvfs::fstatvfs(&exe)?.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY) {
+        return Ok(exe); // we run from such a mount already
+    }
     let clone = match clone_tree(exe.as_fd(), c"", false) {
         // We were started in another mount namespace; the same file has a name in this one too.
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {

@@ -10,11 +10,14 @@ use nix::fcntl::{FcntlArg, fcntl};
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The first descriptor after standard input, output and error.
 const FIRST: i32 = 3;
+
+/// The name of the descriptor that a sealed role runs from.
+const PROGRAM: &str = "program";
 
 /// A role to start. `Role::new("@monitor", "web")`, then what it gets, then [`Role::spawn`].
 pub struct Role<'a> {
@@ -24,6 +27,7 @@ pub struct Role<'a> {
     standard: [Option<BorrowedFd<'a>>; 3],
     environment: Vec<CString>,
     new_session: bool,
+    sealed: bool,
 }
 
 enum Source<'a> {
@@ -43,7 +47,15 @@ impl AsFd for Source<'_> {
 impl<'a> Role<'a> {
     /// A role in a session of its own, with nothing but `/dev/null`. `title` is only for people who read `ps`.
     pub fn new(name: &'a str, title: &'a str) -> Self {
-        Role { name, title, descriptors: Vec::new(), standard: [None; 3], environment: Vec::new(), new_session: true }
+        Role {
+            name,
+            title,
+            descriptors: Vec::new(),
+            standard: [None; 3],
+            environment: Vec::new(),
+            new_session: true,
+            sealed: false,
+        }
     }
 
     /// Hands it `bytes` as the sealed descriptor `config`: see [`Inherited::config`].
@@ -82,8 +94,23 @@ impl<'a> Role<'a> {
         self
     }
 
+    /// It runs from a read-only copy of our program's mount: what it clones can be seen by a container until execve,
+    /// and a container that finds our program so can't write to it.
+    pub fn sealed(mut self) -> Self {
+        self.sealed = true;
+        self
+    }
+
     /// Starts it.
-    pub fn spawn(self) -> io::Result<Child> {
+    pub fn spawn(mut self) -> io::Result<Child> {
+        let mut path = c_string("/proc/self/exe")?;
+        if self.sealed {
+            // Refused where we may not copy mounts; then nobody there can write to the program by its mount either.
+            if let Ok(program) = super::mount::read_only_executable() {
+                path = c_string(format!("/proc/self/fd/{}", FIRST + self.descriptors.len() as i32))?;
+                self.descriptors.push((PROGRAM, Source::Owned(program)));
+            }
+        }
         let argv = self.arguments()?;
         let mut actions = Actions::new()?;
         let mut moved = Vec::new();
@@ -108,7 +135,7 @@ impl<'a> Role<'a> {
         let error = unsafe {
             libc::posix_spawn(
                 &mut pid,
-                c"/proc/self/exe".as_ptr(),
+                path.as_ptr(),
                 &actions.0,
                 &attributes.0,
                 argv.as_ptr().cast(),
@@ -196,6 +223,12 @@ impl Inherited {
         for (number, name) in (FIRST..).zip(arguments) {
             let fd = fd::take_inherited(number)
                 .map_err(|error| io::Error::new(error.kind(), format!("descriptor {number}: {error}")))?;
+            if name == PROGRAM {
+                // It lives as long as we do: closing it would take the mount apart, for which the kernel waits.
+                let _ = fd.into_raw_fd();
+                let _ = nix::sys::prctl::set_name(c"barge");
+                continue;
+            }
             inherited.descriptors.push((name, fd));
         }
         Ok(inherited)
