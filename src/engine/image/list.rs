@@ -1,6 +1,7 @@
 //! Which images there are, filtered and sorted.
 
 use super::find;
+use crate::config::Program;
 use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::model::digest::Digest;
@@ -149,7 +150,13 @@ fn parse(engine: &Engine, filters: &[(String, String)]) -> Result<Filters> {
             // No image of ours is read-only or intermediate.
             "readonly" | "intermediate" => parsed.nothing |= parse_bool(key, value)?,
             "id" => parsed.ids.push(value.clone()),
-            other => return Err(Fault::invalid(format!("unsupported image filter \"{other}\"")).into()),
+            other => {
+                return Err(Fault::invalid(match engine.config.program {
+                    Program::Docker => format!("invalid filter '{other}'"),
+                    _ => format!("unsupported image filter \"{other}\""),
+                })
+                .into());
+            }
         }
     }
     Ok(parsed)

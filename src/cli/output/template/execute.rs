@@ -55,8 +55,16 @@ impl<'a> Run<'a> {
             Node::Text(text) => self.out.push_str(text),
             Node::Action(pipeline) => {
                 let value = self.pipeline(pipeline, dot)?;
-                if pipeline.variables.is_empty() {
-                    print::write(&value, &mut self.out);
+                match (
+                    pipeline.variables.is_empty(),
+                    value.is_null(),
+                    last_field(pipeline).and_then(functions::empty_field),
+                ) {
+                    (false, ..) => {}
+                    (true, true, Some(Value::Null)) => self.out.push_str("<nil>"),
+                    // A list that is nil in Go is printed as an empty one.
+                    (true, true, Some(empty)) => print::write(&empty, &mut self.out),
+                    (true, ..) => print::write(&value, &mut self.out),
                 }
             }
             Node::If(pipeline, yes, no) => {
@@ -263,11 +271,23 @@ fn chain<'a>(value: Any<'a>, fields: &[String]) -> Result<Any<'a>, String> {
     Ok(value)
 }
 
+/// The field that a pipeline shows, if it is only that.
+fn last_field(pipeline: &Pipeline) -> Option<&str> {
+    match pipeline.commands.as_slice() {
+        [Command { operands }] => match operands.as_slice() {
+            [Operand::Fields(fields) | Operand::Variable(_, fields)] => fields.last().map(String::as_str),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Structs have only the fields they have; of a map any key may be asked for.
 fn missing<'a>(object: &serde_json::Map<String, Value>, name: &str) -> Result<Any<'a>, String> {
     let is_struct = !object.is_empty() && object.keys().all(|key| key.starts_with(|c: char| c.is_uppercase()));
-    match is_struct {
-        true => Err(format!("can't evaluate field {name} in type struct")),
-        false => Ok(Cow::Owned(Value::Null)),
+    match (is_struct, functions::empty_field(name)) {
+        (true, Some(empty)) => Ok(Cow::Owned(empty)),
+        (true, None) => Err(format!("can't evaluate field {name} in type struct")),
+        (false, _) => Ok(Cow::Owned(Value::Null)),
     }
 }

@@ -65,6 +65,7 @@ mod tests {
             "State": {"Status": "running", "Pid": 7, "Health": null},
             "Networks": {"bridge": {"IPAddress": "10.0.0.2"}, "other": {"IPAddress": "10.1.0.2"}},
             "Ports": {"80/tcp": [{"HostPort": "8080"}], "81/tcp": null},
+            "Config": {"Cmd": null, "Labels": null, "Image": "x"},
             "Mounts": [{"Type": "bind", "Source": "/x"}, {"Type": "volume", "Name": "v"}],
         })
     }
@@ -132,6 +133,9 @@ mod tests {
             ("{{html \"<a&b>\"}}", "&lt;a&amp;b&gt;"),
             ("{{.Label \"x\"}}", "LABEL-x"),
             ("{{not .Running}}", "false"),
+            ("{{.Config.Cmd}} {{.Config.Entrypoint}} {{.Config.Labels}} <{{.Config.User}}>", "[] [] map[] <>"),
+            ("{{json .Config.Cmd}} {{len .Config.Cmd}} {{.Config.Healthcheck}}", "null 0 <nil>"),
+            ("{{if .Config.Healthcheck}}x{{end}}{{range .Config.Cmd}}x{{end}}", ""),
             ("{{(.State).Pid}}", "7"),
             ("{{range $i, $e := .Mounts}}{{if $i}},{{end}}{{$e.Type}}{{end}}", "bind,volume"),
             ("{{range .Mounts}}{{if eq .Type \"bind\"}}{{.Source}}{{end}}{{end}}", "/x"),
