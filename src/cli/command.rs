@@ -1,7 +1,7 @@
 //! From argv to a command's `run()`: finds it in the tree, builds its clap definition alone, parses as Go's pflag does.
 
 use super::error::Usage;
-use super::{TREE, complete, error, globals, help, logger};
+use super::{TREE, complete, error, flags, globals, help, logger};
 use crate::config::{self, Config, Program};
 use crate::engine::Engine;
 use crate::fault::Fault;
@@ -226,7 +226,14 @@ fn parse(
     let matches = match adapted.try_get_matches_from_mut(words) {
         Ok(matches) => matches,
         Err(error) if error.kind() == ErrorKind::DisplayHelp => return Ok(None),
-        Err(error) => return Err(usage(error, &adapted).into()),
+        Err(error) => {
+            let flag = context(&error, ContextKind::InvalidArg);
+            let creates = matches!(command.name, "run" | "create") && error.kind() == ErrorKind::UnknownArgument;
+            return match creates.then(|| flags::unbuilt::refusal(&flag)).flatten() {
+                Some(fault) => Err(fault.into()),
+                None => Err(usage(error, &adapted).into()),
+            };
+        }
     };
     arity.check(program, path, &matches)?;
     if with_globals {

@@ -15,10 +15,9 @@ use std::io::IsTerminal as _;
 ///
 /// Leaves with the exit code of the process: 126 if it can't be executed, 127 if it is not found.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "CONTAINER COMMAND [ARG...]")]
 pub struct Args {
     /// Container and command
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CONTAINER")]
+    #[arg(trailing_var_arg = true, value_name = "CONTAINER COMMAND [ARG...]")]
     words: Vec<String>,
     /// Run the process in the background
     #[arg(short, long)]

@@ -17,7 +17,7 @@ use std::io::{ErrorKind, Write};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Containers, by name or ID
-    #[arg(value_name = "CONTAINER")]
+    #[arg(value_name = "CONTAINER [CONTAINER...]")]
     containers: Vec<String>,
     /// Output the containers with different colors in the log
     #[arg(long, hide = true)]

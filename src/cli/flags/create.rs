@@ -469,7 +469,6 @@ mod tests {
             ("--workdir x img", "it needs to be an absolute path"),
             ("--rootfs /nosuch", "no such directory"),
             ("-v /a:/b --tmpfs /b img", "/b: duplicate mount destination"),
-            ("-p 80 img", "--publish: not supported yet"),
         ] {
             let error = spec(Program::Podman, line).expect_err(line);
             assert!(error.contains(words), "{line}: {error}");

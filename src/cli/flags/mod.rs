@@ -10,7 +10,7 @@ mod resources;
 mod security;
 pub mod selection;
 mod storage;
-mod unbuilt;
+pub mod unbuilt;
 
 pub use create::CreateFlags;
 pub use host::Host;

@@ -1,6 +1,10 @@
 //! The flags of `docker run` and `podman run` that are not built yet: each is refused by its name, none is ignored.
+//!
+//! Only those with a harmless value are in clap's definition: the fewer flags there are, the sooner a container starts.
+//! The others are found when clap does not know them.
 
 use crate::cli::command::{as_go_bool, refuse};
+use crate::fault::Fault;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
@@ -97,13 +101,27 @@ const UNBUILT: &[Unbuilt] = &[
 /// Flags that ask for what is so anyway: taken, and nothing comes of them.
 const NOTHING: [&str; 1] = ["no-healthcheck"];
 
-/// Adds them, hidden, and refuses them.
+fn defined() -> impl Iterator<Item = &'static Unbuilt> {
+    UNBUILT.iter().filter(|flag| !flag.harmless.is_empty())
+}
+
+/// What to say of a flag that clap does not know (`--publish`, `-p`), when it is one of these.
+pub fn refusal(flag: &str) -> Option<Fault> {
+    let name = flag.split('=').next().unwrap_or(flag);
+    let known = UNBUILT.iter().find(|unbuilt| match name.strip_prefix("--") {
+        Some(long) => unbuilt.long == long,
+        None => unbuilt.short.is_some_and(|short| name.strip_prefix('-') == Some(short.encode_utf8(&mut [0; 4]))),
+    })?;
+    Some(refuse(&format!("--{}", known.long), known.why))
+}
+
+/// Adds those that may ask for nothing, hidden, and refuses them when they ask for something.
 #[derive(Debug, Default)]
 pub struct UnbuiltFlags;
 
 impl Args for UnbuiltFlags {
     fn augment_args(mut command: Command) -> Command {
-        for flag in UNBUILT {
+        for flag in defined() {
             let mut arg = Arg::new(flag.long).long(flag.long).hide(true);
             if let Some(short) = flag.short {
                 arg = arg.short(short);
@@ -127,7 +145,7 @@ impl Args for UnbuiltFlags {
 
 impl FromArgMatches for UnbuiltFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        for flag in UNBUILT {
+        for flag in defined() {
             let given: Vec<String> = match flag.takes_value {
                 true => matches.get_many::<String>(flag.long).map(|all| all.cloned().collect()).unwrap_or_default(),
                 false => matches.get_one::<bool>(flag.long).map(ToString::to_string).into_iter().collect(),
