@@ -8,6 +8,7 @@ mod list;
 mod logs;
 mod monitor;
 mod pause;
+mod prune;
 mod rename;
 mod rm;
 mod run;

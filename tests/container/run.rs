@@ -410,3 +410,41 @@ fn the_engines_files_are_there() {
         sandbox.args(&["run", "--rm", "--hostname", "a\nb", "busybox", "true"]).code(125);
     });
 }
+
+#[test]
+fn an_init_reaps_and_passes_signals_on() {
+    for_everybody(|sandbox| {
+        sandbox.run("run --rm --init busybox sh -c 'cat /proc/1/comm; exit 4'").code(4).lacks("sh\n");
+        sandbox.run("run -d --init --name web busybox sleep 1000").ok();
+        sandbox.run("stop -t 5 web").ok();
+        sandbox.run("inspect --format '{{.State.ExitCode}}' web").ok().is("143\n");
+    });
+}
+
+#[test]
+fn default_sysctls_are_left_away_where_they_cannot_apply() {
+    needs![root];
+    let mut sandbox = Sandbox::with_busybox();
+    let conf =
+        sandbox.file("work/containers.conf", "[containers]\ndefault_sysctls = [\"net.ipv4.ping_group_range=0 0\"]\n");
+    sandbox.env("CONTAINERS_CONF", &conf.to_string_lossy());
+    sandbox.run("run --rm --network host busybox true").ok();
+    sandbox.run("run --rm busybox cat /proc/sys/net/ipv4/ping_group_range").ok().is("0\t0\n");
+    sandbox.run("run --rm --network host --sysctl net.ipv4.ip_forward=1 busybox true").fails().code(125);
+}
+
+#[test]
+fn namespaces_of_others_can_be_joined() {
+    for_everybody(|sandbox| {
+        sandbox.run("run -d --name web --hostname web --shm-size 1m busybox sleep 1000").ok();
+        let link = |line: &str| sandbox.run(line).ok().text().to_string();
+        for (flag, kind) in [("--pid", "pid"), ("--ipc", "ipc"), ("--network", "net"), ("--uts", "uts")] {
+            let own = link(&format!("exec web readlink /proc/self/ns/{kind}"));
+            let joined = link(&format!("run --rm {flag} container:web busybox readlink /proc/self/ns/{kind}"));
+            assert_eq!(own, joined, "{kind}");
+        }
+        sandbox.run("run --rm --pid container:web busybox ps").ok().has("sleep 1000");
+        sandbox.run("rm -f -t 0 web").ok();
+        sandbox.run("run --rm --pid container:web busybox true").fails().code(125);
+    });
+}

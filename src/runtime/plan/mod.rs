@@ -192,8 +192,17 @@ pub fn text(word: impl AsRef<std::ffi::OsStr>) -> Result<CString> {
 
 /// Opens something of the host's by its path.
 pub fn open_host(path: &Path, what: &str) -> Result<OwnedFd> {
+    open_host_with(path, what, nix::fcntl::OFlag::O_PATH)
+}
+
+/// The same for reading: `setns(2)` takes no `O_PATH` descriptor.
+pub fn open_host_to_read(path: &Path, what: &str) -> Result<OwnedFd> {
+    open_host_with(path, what, nix::fcntl::OFlag::O_RDONLY | nix::fcntl::OFlag::O_NONBLOCK)
+}
+
+fn open_host_with(path: &Path, what: &str, flags: nix::fcntl::OFlag) -> Result<OwnedFd> {
     use nix::fcntl::{OFlag, open};
-    open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty()).map_err(|errno| {
+    open(path, flags | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty()).map_err(|errno| {
         let kind = if errno == nix::errno::Errno::ENOENT { Kind::NotFound } else { Kind::Denied };
         anyhow::Error::new(Fault::new(kind, format!("{what} {}: {}", path.display(), errno.desc().to_lowercase())))
     })

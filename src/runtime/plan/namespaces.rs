@@ -1,6 +1,6 @@
 //! Which namespaces a container gets, joins, or shares with the host.
 
-use super::{Builder, open_host};
+use super::{Builder, open_host_to_read};
 use crate::fault::Fault;
 use crate::runtime::step::Step;
 use crate::runtime::{Bundle, user_namespace};
@@ -73,7 +73,7 @@ impl Builder<'_> {
                     self.user_namespace = Some(fd.try_clone()?);
                     fd
                 }
-                (_, Some(path)) => open_host(path, &format!("{} namespace", word(kind)))?,
+                (_, Some(path)) => open_host_to_read(path, &format!("{} namespace", word(kind)))?,
                 (_, None) => {
                     new |= flag(kind);
                     continue;
