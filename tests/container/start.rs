@@ -31,4 +31,5 @@ fn a_start_that_fails_leaves_it_created() {
     sandbox.run("create --name web busybox nothing").ok();
     sandbox.run("start web").code(127);
     sandbox.run("inspect --format '{{.State.Status}}' web").ok().is("created\n");
+    sandbox.run("inspect --format '{{.State.ExitCode}} {{.State.Running}}' web").ok().is("127 false\n");
 }

@@ -47,6 +47,9 @@ pub struct Resolved {
     /// The maps of its own user namespace, in terms of the engine's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids: Option<IdMap>,
+    /// The exit code of a start that failed: 125, 126 or 127. Gone with the next one.
+    #[serde(skip_serializing_if = "crate::model::container::is_default")]
+    pub failed_start: Option<u8>,
     /// Where it is counted, when that is not where it would be by default. Known after the first start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<crate::runtime::cgroup::Place>,
@@ -113,6 +116,7 @@ pub fn resolve(spec: &ContainerSpec, image: Option<&ImageConfig>, program: Progr
         volumes: volumes(spec, image.volumes.keys())?,
         exposed_ports: image.exposed_ports.keys().cloned().collect(),
         ids: None,
+        failed_start: None,
         cgroup: None,
         healthcheck: image.healthcheck.clone().unwrap_or_default(),
     })

@@ -91,6 +91,8 @@ fn state(engine: &Engine, container: &Container) -> Value {
     let code = match container.phase {
         Phase::Exited { code: Some(code) } => i32::from(code),
         Phase::Exited { code: None } => -1,
+        // docker and podman: as if its command had ended so.
+        Phase::Created => resolved(container).failed_start.map_or(0, i32::from),
         _ => 0,
     };
     let pid = |identity: &Option<crate::store::ProcessIdentity>| {

@@ -116,8 +116,11 @@ fn try_launch(engine: &Engine, container: &mut LockedContainer, options: &StartO
             Ok(Started::Running { pid, attachment, warnings: started.warnings })
         }
         Err(error) => {
+            let mut known = resolved(container);
+            known.failed_start = Some(Fault::kind_of(&error).exit_code());
             let record = container.record_mut();
             *record = before;
+            record.resolved = serde_json::to_value(&known)?;
             record.exit.error = format!("{error:#}");
             container.save()?;
             Err(error)
@@ -142,8 +145,9 @@ pub(super) fn preserved(count: u32) -> Result<Vec<OwnedFd>> {
 /// What the runtime made of the wish for a cgroup must be found again: by pause, top, stats and the cleaning up.
 fn keep_cgroup(container: &mut LockedContainer, cgroup: Option<crate::runtime::cgroup::Place>) -> Result<()> {
     let mut known = resolved(container);
-    if known.cgroup != cgroup {
+    if known.cgroup != cgroup || known.failed_start.is_some() {
         known.cgroup = cgroup;
+        known.failed_start = None;
         container.record_mut().resolved = serde_json::to_value(&known)?;
     }
     Ok(())
