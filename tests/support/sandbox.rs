@@ -299,6 +299,14 @@ impl Sandbox {
             let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
             let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
             let contains = |bytes: Vec<u8>| bytes.windows(dir.len()).any(|window| window == dir.as_bytes());
+            // What is mounted, not where: a mount that a test makes shows in everybody's table, and stays in the copies
+            // that other tests' rootless monitors have of it.
+            let mounted = |table: Vec<u8>| {
+                String::from_utf8_lossy(&table).lines().any(|line| {
+                    let options = line.split(" - ").nth(1).unwrap_or_default();
+                    line.split(' ').nth(3).is_some_and(|root| root.contains(&dir)) || options.contains(&dir)
+                })
+            };
             let linked =
                 |name: &str| std::fs::read_link(entry.path().join(name)).is_ok_and(|path| path.starts_with(&self.dir));
             let words = read("cmdline");
@@ -312,7 +320,7 @@ impl Sandbox {
                 || contains(read("environ"))
                 || linked("cwd")
                 || linked("root")
-                || contains(read("mountinfo"))
+                || mounted(read("mountinfo"))
             {
                 found.push(pid);
             }
