@@ -39,7 +39,7 @@ test-unit: ## only the tests beneath the code: no root, no network, seconds
 
 faults: ## the long tests: 1,000 power cuts, kill -9 at every system call, 10,000 attached runs
 	@tests/support/prepare
-	FAULTS=all BARGE_RUNS=10000 TEST_REQUIRE=all $(CARGO) test --locked --test main -- faults:: container::attach container::exec
+	FAULTS=all BARGE_RUNS=10000 TEST_REQUIRE=all $(CARGO) test --locked --test main -- faults:: container::attach container::exec container::monitor
 
 demo: build ## the main job without any network: the embedded image, as root and as an ordinary user
 	@contrib/demo $(BINARY)
