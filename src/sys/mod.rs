@@ -24,4 +24,5 @@ pub mod signal;
 pub mod spawn;
 pub mod terminal;
 pub mod user;
+pub mod writeback;
 pub mod xattr;

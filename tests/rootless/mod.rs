@@ -1,3 +1,4 @@
 //! What an ordinary user gets without any set-up.
 
+mod layers;
 mod namespace;

@@ -137,6 +137,11 @@ impl Sandbox {
         self.user.map_or_else(|| nix::unistd::geteuid().as_raw(), |(uid, _)| uid)
     }
 
+    /// The gid that commands run as.
+    pub fn gid(&self) -> u32 {
+        self.user.map_or_else(|| nix::unistd::getegid().as_raw(), |(_, gid)| gid)
+    }
+
     /// Writes a file below the sandbox, for the sandbox's user, and returns its path.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);

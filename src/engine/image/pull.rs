@@ -78,6 +78,12 @@ pub fn ensure(
         PullPolicy::Always => None,
         _ => find::find(engine, name)?.filter(|local| fits(&local.record, options.platform.as_ref())),
     };
+    // Unpacked while there was one user id only, and now there are ranges: owners must be had anew.
+    let stale = match &local {
+        Some(local) => !engine.store.has_layers(&local.record.diff_ids)?,
+        None => false,
+    };
+    let local = local.filter(|_| !stale || policy == PullPolicy::Never);
     // The common case touches neither configuration nor network.
     if let (PullPolicy::Missing | PullPolicy::Never, Some(local)) = (policy, local.clone()) {
         return Ok(local);

@@ -10,7 +10,7 @@ use super::whiteout::{Meaning, attribute_is_allowed, meaning};
 use crate::fault::{Fault, Kind as FaultKind};
 use crate::store::tree;
 use crate::sys::path::{Resolve, openat2};
-use crate::sys::xattr;
+use crate::sys::{writeback, xattr};
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat, renameat};
@@ -88,6 +88,9 @@ const OPEN_DIR: i32 = libc::O_RDONLY | libc::O_DIRECTORY;
 
 /// How many directory handles are kept open.
 const CACHE: usize = 200;
+
+/// Files from this size on are on their way to the disk at once.
+const WRITE_EARLY: u64 = 256 << 10;
 
 /// How often the room that is left is looked at: after so many entries, or so many bytes.
 const LOOK_ENTRIES: u64 = 256;
@@ -242,6 +245,10 @@ impl Extractor {
         }
         let mtime = time(entry.mtime);
         futimens(&file, &mtime, &mtime)?;
+        if entry.size >= WRITE_EARLY {
+            // The sync at the end then finds little to do. Where it can't be had, that one does all.
+            let _ = writeback::begin(&file);
+        }
         Ok(())
     }
 
