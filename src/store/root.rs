@@ -36,7 +36,7 @@ pub const OF_ROOT: &[&str] = &[
 ];
 
 /// All of our names below RUN. (A user's namespace is found there, too, and stays: it is in use.)
-pub const OF_RUN: &[&str] = &["containers", "cache"];
+pub const OF_RUN: &[&str] = &["containers", "records", "cache"];
 
 /// Where a store is and how it is to be used.
 #[derive(Debug, Clone)]
