@@ -36,36 +36,38 @@ impl JsonFile {
         JsonFile { attributes, unfinished: Default::default() }
     }
 
-    fn record(
-        &self,
-        stream: Stream,
-        parts: [&[u8]; 2],
-        newline: bool,
-        time: Stamp,
-        out: &mut Block<'_>,
-    ) -> io::Result<()> {
-        let bytes = out.bytes();
-        bytes.extend_from_slice(b"{\"log\":\"");
-        match parts {
-            [[], line] => escape(line, bytes),
-            // A character may be cut in two where the parts meet.
-            [head, tail] => escape(&[head, tail].concat(), bytes),
-        }
-        bytes.extend_from_slice(if newline { b"\\n\",\"stream\":\"" } else { b"\",\"stream\":\"" });
+    /// What ends a whole line's record: the same for all lines that come in one block. Without its first two bytes (the
+    /// newline's escape) it ends the record of a part of a line.
+    fn tail(&self, stream: Stream, time: Stamp) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(96);
+        bytes.extend_from_slice(b"\\n\",\"stream\":\"");
         bytes.extend_from_slice(stream.name().as_bytes());
         bytes.extend_from_slice(b"\",");
         bytes.extend_from_slice(&self.attributes);
         bytes.extend_from_slice(b"\"time\":\"");
-        time.write_trimmed(bytes);
+        time.write_trimmed(&mut bytes);
         bytes.extend_from_slice(b"\"}\n");
-        out.end_record()
+        bytes
     }
+}
+
+fn record(parts: [&[u8]; 2], newline: bool, tail: &[u8], out: &mut Block<'_>) -> io::Result<()> {
+    let bytes = out.bytes();
+    bytes.extend_from_slice(b"{\"log\":\"");
+    match parts {
+        [[], line] => escape(line, bytes),
+        // A character may be cut in two where the parts meet.
+        [head, tail] => escape(&[head, tail].concat(), bytes),
+    }
+    bytes.extend_from_slice(if newline { tail } else { &tail[2..] });
+    out.end_record()
 }
 
 impl LogSink for JsonFile {
     fn write(&mut self, stream: Stream, mut bytes: &[u8], now: Stamp, out: &mut Block<'_>) -> io::Result<()> {
         let mut unfinished = std::mem::take(&mut self.unfinished[stream.index()]);
         let mut result = Ok(());
+        let tail = self.tail(stream, now);
         while !bytes.is_empty() {
             let room = LONGEST - unfinished.bytes.len();
             let window = &bytes[..bytes.len().min(room)];
@@ -77,10 +79,13 @@ impl LogSink for JsonFile {
                     break;
                 }
             };
-            let time = unfinished.since.unwrap_or(now);
-            result = result.and(self.record(stream, [&unfinished.bytes, piece], newline, time, out));
+            let parts = [unfinished.bytes.as_slice(), piece];
+            result = result.and(match unfinished.since {
+                Some(time) => record(parts, newline, &self.tail(stream, time), out),
+                None => record(parts, newline, &tail, out),
+            });
             unfinished.bytes.clear();
-            unfinished.since = if newline { None } else { Some(time) };
+            unfinished.since = if newline { None } else { unfinished.since.or(Some(now)) };
             bytes = &bytes[piece.len() + usize::from(newline)..];
         }
         self.unfinished[stream.index()] = unfinished;
@@ -93,30 +98,52 @@ impl LogSink for JsonFile {
             let unfinished = std::mem::take(&mut self.unfinished[stream.index()]);
             if !unfinished.bytes.is_empty() {
                 let time = unfinished.since.unwrap_or(now);
-                result = result.and(self.record(stream, [&[], &unfinished.bytes], false, time, out));
+                result = result.and(record([&[], &unfinished.bytes], false, &self.tail(stream, time), out));
             }
         }
         result
     }
 }
 
-/// `memchr`, eight bytes at a time.
-pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let pattern = LOW * u64::from(wanted);
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of each byte of `word` that is zero. (Above the first such byte there may be false ones.)
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(LOW) & !word & HIGH
+}
+
+/// Where the first byte stands that `wanted` finds: in eight at a time by their high bits, in the rest one by one.
+fn first(bytes: &[u8], in_eight: impl Fn(u64) -> u64, in_one: impl Fn(u8) -> bool) -> Option<usize> {
     let mut words = bytes.chunks_exact(8);
     let mut position = 0;
     for word in &mut words {
         let Ok(word) = <[u8; 8]>::try_from(word) else { break };
-        let difference = u64::from_le_bytes(word) ^ pattern;
-        let zeros = difference.wrapping_sub(LOW) & !difference & HIGH;
-        if zeros != 0 {
-            return Some(position + (zeros.trailing_zeros() / 8) as usize);
+        let found = in_eight(u64::from_le_bytes(word));
+        if found != 0 {
+            return Some(position + (found.trailing_zeros() / 8) as usize);
         }
         position += 8;
     }
-    words.remainder().iter().position(|byte| *byte == wanted).map(|offset| position + offset)
+    words.remainder().iter().position(|byte| in_one(*byte)).map(|offset| position + offset)
+}
+
+/// `memchr`, eight bytes at a time.
+pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
+    let pattern = LOW * u64::from(wanted);
+    first(bytes, |word| zeros(word ^ pattern), |byte| byte == wanted)
+}
+
+/// Where the first byte stands that does not stand for itself.
+fn first_special(bytes: &[u8]) -> Option<usize> {
+    let in_eight = |word: u64| {
+        let controls = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
+        // `<` and `>` differ in one bit, and so do `"` and `&`.
+        let angles = zeros((word & !(LOW * 0x02)) ^ (LOW * 0x3c));
+        let quotes = zeros((word & !(LOW * 0x04)) ^ (LOW * 0x22));
+        (word & HIGH) | controls | angles | quotes | zeros(word ^ (LOW * 0x5c))
+    };
+    first(bytes, in_eight, |byte| !PLAIN[usize::from(byte)])
 }
 
 /// Bytes that stand for themselves in dockerd's JSON strings.
@@ -136,7 +163,7 @@ pub(crate) fn escape(mut bytes: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.reserve(bytes.len() + 2);
     while !bytes.is_empty() {
-        let plain = bytes.iter().position(|byte| !PLAIN[usize::from(*byte)]).unwrap_or(bytes.len());
+        let plain = first_special(bytes).unwrap_or(bytes.len());
         out.extend_from_slice(&bytes[..plain]);
         bytes = &bytes[plain..];
         let Some(&first) = bytes.first() else { break };
@@ -181,6 +208,21 @@ mod tests {
     use super::super::tests::records;
     use super::Stream::{Stderr, Stdout};
     use super::*;
+
+    #[test]
+    fn eight_bytes_at_a_time_find_what_one_by_one_finds() {
+        for byte in 0..=255_u8 {
+            for place in 0..20 {
+                let mut bytes = *b"plain text, nothing!";
+                bytes[place] = byte;
+                // Something special behind it must not be found first.
+                bytes[19] = if place == 19 { byte } else { b'\n' };
+                let slow = bytes.iter().position(|byte| !PLAIN[usize::from(*byte)]);
+                assert_eq!(first_special(&bytes), slow, "{byte:#x} at {place}");
+                assert_eq!(find(&bytes, byte), bytes.iter().position(|other| *other == byte), "{byte:#x} at {place}");
+            }
+        }
+    }
 
     const TIME: &str = "\"time\":\"2023-11-14T22:13:20.12Z\"}\n";
 
