@@ -29,3 +29,17 @@ fn until_it_runs() {
     waiting.finish().code(0);
     sandbox.run("rm -f -t 0 web").ok();
 }
+
+#[test]
+fn an_end_counts_though_it_is_started_again_at_once() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("run -d --name web busybox sleep 1000").ok();
+    for _ in 0..5 {
+        let waiting = sandbox.spawn("wait web");
+        // So that it waits indeed.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        sandbox.run("restart -t 0 web").ok();
+        waiting.finish().code(0).is("137\n");
+    }
+    sandbox.run("rm -f -t 0 web").ok();
+}

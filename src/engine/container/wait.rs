@@ -69,7 +69,16 @@ pub fn wait(engine: &Engine, id: &ContainerId, conditions: &[Condition]) -> Resu
             }
             ended = true;
             code = end.and_then(|end| end.code);
-            code = exited(engine, id)?.or(code);
+            code = match exited(engine, id) {
+                Ok(recorded) => code.or(recorded),
+                // Somebody has started it again already: the end that we saw counts.
+                Err(error) if Fault::kind_of(&error) == Kind::Conflict => code,
+                Err(error) => return Err(error),
+            };
+            // Not looked at again: it may run again by then.
+            if conditions.iter().any(|condition| fulfilled_by_end(*condition)) {
+                return Ok(code);
+            }
             continue;
         }
         changes.next()?;
@@ -86,6 +95,11 @@ fn holds(condition: Condition, phase: Phase, ended: bool) -> bool {
         Condition::Paused => phase == Phase::Paused,
         Condition::Exited => matches!(phase, Phase::Exited { .. }),
     }
+}
+
+/// Whether they hold once it has ended, whatever comes later.
+fn fulfilled_by_end(condition: Condition) -> bool {
+    matches!(condition, Condition::Stopped | Condition::NextExit | Condition::Exited)
 }
 
 /// Only its end can fulfil them, so that it is enough to wait for its process.
