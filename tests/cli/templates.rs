@@ -26,9 +26,26 @@ fn templates_are_filled_in() {
             vec!["inspect", "two", "-f", "{{range .Mounts}}{{.Type}} {{.Source}} {{.Destination}}{{end}}"],
             "bind /tmp /x\n",
         ),
+        // A line end may be typed in a string of the template, too; outside of one it is the shell's.
+        (vec!["ps", "-a", "--format", r#"{{.Names}}{{"\n"}}x\ty"#], "one\nx\ty\ntwo\nx\ty\n"),
+        (vec!["info", "--format", r#"{{range (split "a,b" ",")}}{{.}}{{"\n"}}{{end}}"#], "a\nb\n\n"),
+        (vec!["inspect", "one", "-f", r#"{{.Name}}{{"\n\""}}"#], "one\n\"\n"),
         (vec!["inspect", "one", "-f", "{{len .Mounts}} {{.RestartCount}} {{upper .State.Status}}"], "0 0 CREATED\n"),
     ] {
         sandbox.args(&line).ok().is(expected);
+    }
+}
+
+#[test]
+fn the_state_has_health_only_with_a_check() {
+    let sandbox = with_two();
+    let asked = "inspect one -f '{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}'";
+    for (program, expected, in_json) in
+        [("barge", "none\n", false), ("docker", "none\n", false), ("podman", "\n", true)]
+    {
+        sandbox.run_as(program, asked).ok().is(expected);
+        let document = sandbox.run_as(program, "inspect one").ok();
+        assert_eq!(document.stdout.contains("\"Health\""), in_json, "{program}");
     }
 }
 

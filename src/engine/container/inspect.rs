@@ -121,7 +121,7 @@ fn state(engine: &Engine, container: &Container) -> Value {
         "StoppedByUser": false,
     });
     // podman always has the field; in docker's it is there only with a check, and scripts ask whether it is.
-    if engine.config.program != Program::Docker {
+    if engine.config.program == Program::Podman {
         state["Health"] = json!({"Status": "", "FailingStreak": 0, "Log": null});
     }
     state

@@ -35,7 +35,7 @@ pub(super) fn empty_field(name: &str) -> Option<Value> {
         }
         "Volumes" | "ExposedPorts" | "Labels" | "Annotations" => Some(Value::Object(serde_json::Map::new())),
         "User" | "WorkingDir" | "StopSignal" | "Author" | "Comment" | "Variant" => Some("".into()),
-        "Healthcheck" | "HealthCheck" => Some(Value::Null),
+        "Health" | "Healthcheck" | "HealthCheck" => Some(Value::Null),
         _ => None,
     }
 }

@@ -42,9 +42,45 @@ impl Template {
     }
 }
 
-/// `\t` and `\n` typed as two characters, as shells hand them over.
+/// `\t` and `\n` typed as two characters, as shells hand them over. Inside `{{ }}` they stay: Go's strings have escapes of
+/// their own, and a real line end would break them.
 pub fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("{{") {
+        let (before, action) = rest.split_at(at);
+        out.push_str(&unescape_text(before));
+        let (action, after) = action.split_at(action_length(action));
+        out.push_str(action);
+        rest = after;
+    }
+    out + &unescape_text(rest)
+}
+
+fn unescape_text(text: &str) -> String {
     text.replace("\\t", "\t").replace("\\n", "\n")
+}
+
+/// How long the action is that `text` begins with, braces and all; one that does not end is all of it.
+fn action_length(text: &str) -> usize {
+    let inside = text[2..].trim_start_matches(['-', ' ', '\t', '\r', '\n']);
+    if inside.starts_with("/*") {
+        let end = text.find("*/").map_or(text.len(), |at| at + 2);
+        return text[end..].find("}}").map_or(text.len(), |at| end + at + 2);
+    }
+    let mut quote = None;
+    let mut characters = text.char_indices().skip(2);
+    while let Some((at, c)) = characters.next() {
+        match quote {
+            Some('"' | '\'') if c == '\\' => drop(characters.next()),
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            None if matches!(c, '"' | '\'' | '`') => quote = Some(c),
+            None if text[at..].starts_with("}}") => return at + 2,
+            None => {}
+        }
+    }
+    text.len()
 }
 
 #[cfg(test)]
@@ -189,6 +225,21 @@ mod tests {
     fn fields_are_told() {
         let template = Template::parse("{{.ID}}\t{{if .Size}}{{json .Names}}{{end}} {{(.State).Pid}}{{$.ID}}").unwrap();
         assert_eq!(template.fields(), ["ID", "Size", "Names", "State"]);
-        assert_eq!(unescape("a\\tb\\n"), "a\tb\n");
+    }
+
+    #[test]
+    fn escapes_of_the_shell_are_read_outside_of_actions() {
+        for (typed, wanted) in [
+            ("a\\tb\\n", "a\tb\n"),
+            (r#"{{.ID}}\t{{"\n"}}\n"#, "{{.ID}}\t{{\"\\n\"}}\n"),
+            (r#"{{"}}\"\n"}}\n"#, "{{\"}}\\\"\\n\"}}\n"),
+            (r"{{`}}\`}}\t", "{{`}}\\`}}\t"),
+            (r"{{'\t'}}\t", "{{'\\t'}}\t"),
+            (r#"{{- /* "\n */ -}}\n"#, "{{- /* \"\\n */ -}}\n"),
+            (r#"\n{{"\n"#, "\n{{\"\\n"),
+            ("{{", "{{"),
+        ] {
+            assert_eq!(unescape(typed), wanted, "{typed}");
+        }
     }
 }
