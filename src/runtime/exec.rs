@@ -73,6 +73,7 @@ fn plan(request: Exec) -> Result<Plan> {
         proc: None,
         gate: false,
         init: false,
+        make_directory: false,
         keyring: None,
     };
     plan::of_process(&details, stdio, preserved, &mut steps, &mut warnings).context("planning an exec")?;

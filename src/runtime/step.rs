@@ -81,7 +81,7 @@ pub enum Step {
     NoNewPrivileges,
     /// No descriptors from this number on for the program.
     CloseFrom(u32),
-    /// The working directory; made when missing.
+    /// The working directory; made when missing, if `make`.
     WorkingDirectory { path: CString, make: bool },
     /// The same as the user, if it was refused before.
     WorkingDirectoryAgain(CString),

@@ -13,6 +13,14 @@ pub fn because(errno: i32) -> &'static str {
 pub fn explain(steps: &[Step], step: usize, errno: i32, found: bool) -> Fault {
     match steps.get(step) {
         Some(Step::Exec(exec)) => command(&exec.name, errno, found),
+        // An exec does not make it; what runc says, and podman adds.
+        Some(Step::WorkingDirectory { path, make: false }) if errno == libc::ENOENT => Fault::new(
+            Kind::CommandNotFound,
+            format!(
+                "chdir to cwd ({:?}) set in config.json failed: no such file or directory: OCI runtime attempted to invoke a command that was not found",
+                path.to_string_lossy()
+            ),
+        ),
         Some(step @ (Step::WorkingDirectory { .. } | Step::WorkingDirectoryAgain(_))) => {
             let why = if errno == libc::ELOOP { "it is outside of the container" } else { because(errno) };
             Fault::new(Kind::NotExecutable, format!("{}: {why}", step.describe()))

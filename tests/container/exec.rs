@@ -65,6 +65,17 @@ fn sessions_end_with_the_container() {
     });
 }
 
+#[test]
+fn a_missing_working_directory_is_not_made() {
+    everywhere(|sandbox| {
+        sandbox.start_sleeper("web");
+        let words = "chdir to cwd (\"/typo\") set in config.json failed: no such file or directory";
+        sandbox.run("exec -w /typo web pwd").code(127).has(words).forget();
+        sandbox.run("exec web ls -d /typo").code(1).forget();
+        sandbox.run("rm -f -t 0 web").ok().forget();
+    });
+}
+
 /// F20: no process, zombie or descriptor stays behind.
 #[test]
 fn many_sessions_leave_nothing() {

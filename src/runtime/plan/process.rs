@@ -38,6 +38,8 @@ pub struct Request<'a> {
     pub gate: bool,
     /// Started by our own first process.
     pub init: bool,
+    /// Make its working directory when it is missing: for a container's first process only.
+    pub make_directory: bool,
     /// Names its keyring; `None`: it keeps the session's.
     pub keyring: Option<String>,
 }
@@ -59,6 +61,7 @@ impl Builder<'_> {
             proc,
             gate,
             init: self.bundle.init,
+            make_directory: true,
             keyring: Some(format!("_ses.{}", self.bundle.id)),
         };
         of_process(&request, stdio, preserved, &mut self.steps, &mut self.warnings)
@@ -102,7 +105,7 @@ pub fn of_process(
         steps.push(Step::LabelExec { slot, attribute, text });
     }
     let directory = text(process.cwd())?;
-    steps.push(Step::WorkingDirectory { path: directory.clone(), make: true });
+    steps.push(Step::WorkingDirectory { path: directory.clone(), make: request.make_directory });
     steps.push(Step::Umask(user.umask().unwrap_or(0o022)));
     steps.push(Step::ResetSignals);
     if request.gate {
