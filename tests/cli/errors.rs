@@ -15,6 +15,8 @@ fn a_line_that_makes_no_sense_is_refused_in_podmans_words() {
         ("ps --frob=1", "unknown flag: --frob\nSee 'barge ps --help'"),
         ("ps -aQ", "unknown shorthand flag: 'Q' in -aQ\nSee 'barge ps --help'"),
         ("run --frob image", "unknown flag: --frob\nSee 'barge run --help'"),
+        ("exec --frob name true", "unknown flag: --frob\nSee 'barge exec --help'"),
+        ("exec -Q name true", "unknown shorthand flag: 'Q' in -Q\nSee 'barge exec --help'"),
         ("run --name", "flag needs an argument: --name\nSee 'barge run --help'"),
         ("ps -n", "flag needs an argument: 'n' in -n\nSee 'barge ps --help'"),
         (
