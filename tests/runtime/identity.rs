@@ -71,6 +71,32 @@ fn limits_are_set_or_clamped_with_a_word() {
 }
 
 #[test]
+fn an_oom_score_that_may_not_be_lowered_is_told() {
+    needs![rootless];
+    let sandbox = Sandbox::rootless().load_busybox();
+    let told = "the OOM score -500 is lower than we may set; it stays as it was";
+    let line = "run --rm --network=none --oom-score-adj -500 busybox true";
+    let run = sandbox.run(line).code(0);
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+    run.forget();
+    sandbox
+        .run("run --rm --network=none --oom-score-adj 500 busybox cat /proc/self/oom_score_adj")
+        .ok()
+        .stdout_is("500\n")
+        .forget();
+}
+
+#[test]
+fn the_hosts_ipc_needs_no_message_queues_of_the_host() {
+    everywhere(|sandbox| {
+        let there = std::path::Path::new("/dev/mqueue").is_dir();
+        let script = "if [ -d /dev/mqueue ]; then echo true; else echo false; fi";
+        let run = sandbox.args(&["run", "--rm", "--network=none", "--ipc=host", "busybox", "sh", "-c", script]);
+        run.ok().stdout_is(&format!("{there}\n")).forget();
+    });
+}
+
+#[test]
 fn only_the_standard_streams_are_open() {
     everywhere(|sandbox| {
         // A shell that holds many descriptors on a directory starts the container.

@@ -69,6 +69,8 @@ pub struct Facts {
     pub time_zone: Option<PathBuf>,
     /// Group 5 (tty) exists for us, so that terminals can belong to it.
     pub maps_tty: bool,
+    /// The host has message queues at `/dev/mqueue` to show (for `--ipc=host`).
+    pub has_mqueue: bool,
 }
 
 /// The OCI config of a container.

@@ -128,7 +128,9 @@ fn kernel_mounts(spec: &ContainerSpec, facts: &Facts) -> Vec<Mount> {
     list.push(mount("/dev/pts", "devpts", "devpts", &devpts));
     if modes.ipc == NamespaceMode::Host {
         list.push(mount("/dev/shm", "bind", "/dev/shm", &["rbind", "nosuid", "noexec", "nodev"]));
-        list.push(mount("/dev/mqueue", "bind", "/dev/mqueue", &["rbind", "nosuid", "noexec", "nodev"]));
+        if facts.has_mqueue {
+            list.push(mount("/dev/mqueue", "bind", "/dev/mqueue", &["rbind", "nosuid", "noexec", "nodev"]));
+        }
     } else {
         let size = format!("size={}", spec.shm_size.unwrap_or(64 << 20));
         list.push(mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &size]));

@@ -27,6 +27,7 @@ fn facts() -> Facts {
         thermal_cpus: vec![0],
         time_zone: None,
         maps_tty: true,
+        has_mqueue: true,
     }
 }
 
@@ -302,6 +303,18 @@ fn read_only_leaves_room_for_temporary_files() {
     })
     .unwrap();
     assert!(mount_at(&config, "/tmp").is_none());
+}
+
+#[test]
+fn message_queues_of_the_host_are_shown_where_there_are_some() {
+    for has_mqueue in [true, false] {
+        let config = made(|spec, facts| {
+            spec.namespaces.ipc = NamespaceMode::Host;
+            facts.has_mqueue = has_mqueue;
+        })
+        .unwrap();
+        assert_eq!(mount_at(&config, "/dev/mqueue").is_some(), has_mqueue);
+    }
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub(super) fn gather(engine: &Engine, container: &Container, root: &RootMount) -
         thermal_cpus: thermal_cpus(),
         time_zone: time_zone(spec)?,
         maps_tty: !engine.config.rootless || maps(5)?,
+        has_mqueue: Path::new("/dev/mqueue").is_dir(),
     };
     facts.files = generated(engine, container, &own, &facts, passwd)?;
     if spec.namespaces.user == UserMode::NoMap {
@@ -74,6 +75,7 @@ pub(super) fn for_exec(engine: &Engine, container: &Container, spec: &ContainerS
         thermal_cpus: Vec::new(),
         time_zone: None,
         maps_tty: false,
+        has_mqueue: false,
     })
 }
 

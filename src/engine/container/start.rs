@@ -110,6 +110,7 @@ fn try_launch(engine: &Engine, container: &mut LockedContainer, options: &StartO
     let outcome = container.save_for_this_boot().and_then(|()| handle.start());
     match outcome {
         Ok(started) => {
+            started.warnings.iter().for_each(|warning| log::warn!("{warning}"));
             if container.place == Place::Disk {
                 container.save()?;
             }
