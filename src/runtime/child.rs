@@ -82,6 +82,7 @@ impl Child {
             Step::Session => process::new_session(),
             Step::EnterCgroup { tasks, .. } => process::write_once(tasks.as_fd(), b"0"),
             Step::RootPropagation(propagation) => mount::set_root_propagation(*propagation),
+            Step::Keep { fd, slot } => return fd.try_clone().map_err(number).and_then(|fd| self.keep(*slot, fd)),
             Step::FileSystem { file_system, slot } => return self.make(file_system, *slot),
             Step::OverlayByName { lower, upper, work, options, slot } => {
                 return self.overlay_by_name(lower, upper, work, options, *slot);

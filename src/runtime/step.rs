@@ -61,7 +61,9 @@ pub enum Step {
     Domainname(Vec<u8>),
     /// The loopback interface.
     Loopback,
-    /// Write below a procfs of our own.
+    /// Keep a directory of the host's for the steps that follow.
+    Keep { fd: OwnedFd, slot: usize },
+    /// Write below a procfs of our own, or the host's where the container has no pid namespace.
     WriteProc { slot: usize, path: CString, text: Vec<u8> },
     /// A security label from the next execve on.
     LabelExec { slot: usize, attribute: &'static str, text: Vec<u8> },
@@ -219,6 +221,7 @@ impl Step {
             Step::Hostname(_) => "setting the host name".into(),
             Step::Domainname(_) => "setting the domain name".into(),
             Step::Loopback => "bringing up the loopback interface".into(),
+            Step::Keep { .. } => "keeping a directory".into(),
             Step::WriteProc { path, .. } => match text(path).strip_prefix("sys/") {
                 Some(key) => format!("setting sysctl {}", key.replace('/', ".")),
                 None => format!("writing /proc/{}", text(path)),

@@ -97,6 +97,23 @@ fn the_hosts_ipc_needs_no_message_queues_of_the_host() {
 }
 
 #[test]
+fn the_hosts_processes_are_shown_when_asked() {
+    everywhere(|sandbox| {
+        let host = std::fs::read_link("/proc/self/ns/pid").expect("we have one");
+        // With a sysctl by default, and one asked for, which must not be the host's.
+        let before = std::fs::read_to_string("/proc/sys/net/ipv4/ping_group_range").expect("there is one");
+        let script = "readlink /proc/self/ns/pid; cat /proc/sys/net/ipv4/ping_group_range";
+        let sysctl = "net.ipv4.ping_group_range=0 7";
+        let options =
+            ["run", "--rm", "--network=none", "--pid=host", "--sysctl", sysctl, "busybox", "sh", "-c", script];
+        sandbox.args(&options).ok().stdout_is(&format!("{}\n0\t7\n", host.display())).forget();
+        sandbox.run("run --rm --pid=host --network=none busybox true").ok().forget();
+        let after = std::fs::read_to_string("/proc/sys/net/ipv4/ping_group_range").expect("there is one");
+        assert_eq!(before, after);
+    });
+}
+
+#[test]
 fn only_the_standard_streams_are_open() {
     everywhere(|sandbox| {
         // A shell that holds many descriptors on a directory starts the container.

@@ -224,7 +224,7 @@ impl Step {
             Step::EnterCgroup { tasks, .. } => move_fd(tasks),
             Step::Fork { cgroup: Some(fd), .. } => move_fd(fd),
             Step::EnterRoot(Source::Given(fd)) | Step::Attach { source: Source::Given(fd), .. } => move_fd(fd),
-            Step::NullDevice(fd) => move_fd(fd),
+            Step::NullDevice(fd) | Step::Keep { fd, .. } => move_fd(fd),
             Step::Exec(exec) => exec.program.as_mut().map_or(Ok(()), move_fd),
             _ => Ok(()),
         }

@@ -1,9 +1,10 @@
 //! What is set and hidden around the root: sysctls, masks, read-only paths, host name.
 
-use super::{Builder, text};
+use super::{Builder, open_host, text};
 use crate::runtime::step::{FileSystem, Step};
 use anyhow::Result;
-use oci_spec::runtime::Linux;
+use oci_spec::runtime::{Linux, LinuxNamespaceType};
+use std::path::Path;
 
 impl Builder<'_> {
     /// Before the root is entered, while nothing of the container's is in sight.
@@ -26,12 +27,18 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// A procfs of the container's own.
+    /// A procfs that shows the container's pid namespace.
     pub(super) fn proc_slot(&mut self) -> Result<usize> {
         if let Some(slot) = self.proc {
             return Ok(slot);
         }
         let slot = self.slot();
+        if self.in_user_namespace() && !self.has_namespace(LinuxNamespaceType::Pid) {
+            // Only who owns the pid namespace may make one. Sysctls are those of the namespaces of who opens them.
+            self.push(Step::Keep { fd: open_host(Path::new("/proc"), "host directory")?, slot });
+            self.proc = Some(slot);
+            return Ok(slot);
+        }
         let file_system = FileSystem { kind: text("proc")?, options: Vec::new(), attributes: 0 };
         self.push(Step::FileSystem { file_system, slot });
         self.proc = Some(slot);
