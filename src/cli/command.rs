@@ -1,7 +1,7 @@
 //! From argv to a command's `run()`: finds it in the tree, builds its clap definition alone, parses as Go's pflag does.
 
 use super::error::Usage;
-use super::{TREE, complete, error, flags, globals, help, logger};
+use super::{TREE, UNBUILT, complete, error, flags, globals, help, logger};
 use crate::config::{self, Config, Program};
 use crate::engine::Engine;
 use crate::fault::Fault;
@@ -174,7 +174,11 @@ fn dispatch(program: Program, words: &[OsString], path: &mut String) -> Result<(
         _ => (words, asked_for_help),
     };
     match find(words) {
-        Found::Unknown(path, word) => Err(error::unknown_command(program, &path, word).into()),
+        Found::Unknown(path, word) => {
+            let unbuilt = UNBUILT.iter().any(|(group, names)| *group == path && names.contains(&word));
+            let answer = if unbuilt { error::unbuilt_command } else { error::unknown_command };
+            Err(answer(program, &path, word).into())
+        }
         Found::Group(commands, found) => {
             help::print_group(program, &found, commands)?;
             match asked_for_help || program == Program::Docker {

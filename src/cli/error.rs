@@ -53,6 +53,16 @@ pub fn unknown_command(program: Program, path: &str, word: &str) -> Usage {
     }
 }
 
+/// A command that docker or podman has and we have not yet.
+pub fn unbuilt_command(program: Program, path: &str, word: &str) -> Usage {
+    let name = format!("{path} {word}");
+    let what = format!("{}: not supported yet", name.trim_start());
+    match program {
+        Program::Docker => Usage { what: format!("Error: {what}"), see: String::new(), code: 1 },
+        _ => Usage::new(what),
+    }
+}
+
 /// A group's name alone.
 pub fn missing_command(program: Program, path: &str) -> Usage {
     Usage::new(format!("missing command '{} COMMAND'", full(program, path)))

@@ -49,6 +49,31 @@ fn a_line_that_makes_no_sense_is_refused_in_podmans_words() {
 }
 
 #[test]
+fn a_command_that_is_not_built_yet_is_no_slip_of_the_fingers() {
+    let sandbox = Sandbox::new();
+    for (line, name) in [
+        ("build -t x .", "build"),
+        ("compose up", "compose"),
+        ("cp a:/x .", "cp"),
+        ("volume ls", "volume"),
+        ("network create --driver bridge x", "network"),
+        ("system df -v", "system df"),
+        ("system prune --all --force", "system prune"),
+        ("container stats", "container stats"),
+        ("image search x", "image search"),
+        ("help pod", "pod"),
+        ("kube --help", "kube"),
+    ] {
+        for (program, code) in [("barge", 125), ("podman", 125), ("docker", 1)] {
+            let words = format!("Error: {name}: not supported yet\n");
+            sandbox.run_as(program, line).stderr_is(&words).stdout_is("").code(code);
+        }
+    }
+    // The same word elsewhere is one.
+    sandbox.run("system build").has("unrecognized command `barge system build`").code(125);
+}
+
+#[test]
 fn what_does_not_exist_is_named() {
     let sandbox = Sandbox::new();
     let missing = "no container with name or ID \"nosuch\" found: no such container";
