@@ -75,3 +75,16 @@ fn an_ordinary_user_without_cgroups_hears_why_a_limit_is_impossible() {
         sandbox.run(&format!("run --rm {options} busybox true")).code(125).has(word).forget();
     }
 }
+
+#[test]
+fn cpus_that_are_not_there_are_refused_in_podmans_words() {
+    needs![root];
+    let sandbox = Sandbox::with_busybox();
+    sandbox
+        .run("run --rm --cpuset-cpus 9999 busybox true")
+        .code(125)
+        .has("requested CPUs are not available - requested 9999, available: 0")
+        .lacks("result not representable");
+    sandbox.run("run --rm --cpuset-cpus x busybox true").code(125).has("invalid value x for cpuset cpus");
+    sandbox.run("run --rm --cpus -1 busybox true").code(125).has("must not be negative");
+}

@@ -1,5 +1,6 @@
 //! Counting and limiting the processes of a container. Every limit is applied or refused by name.
 
+mod cpuset;
 mod device;
 mod settings;
 mod v1;

@@ -1,7 +1,7 @@
 //! Version 1: one hierarchy for each controller. Only those are used for which there is something to do.
 
 use super::settings::{self, Setting};
-use super::{CgroupDriver, Entrance, Host, MOUNT, Stats, device};
+use super::{CgroupDriver, Entrance, Host, MOUNT, Stats, cpuset, device};
 use crate::fault::{Fault, Kind};
 use anyhow::{Context, Result};
 use oci_spec::runtime::LinuxResources;
@@ -95,7 +95,11 @@ impl V1 {
         let Some(dir) = self.make(setting.controller)? else {
             return Err(refused(&format!("the kernel has no {} controller here", setting.controller)).into());
         };
-        match fs::write(dir.join(&setting.file), &setting.value) {
+        let written = fs::write(dir.join(&setting.file), &setting.value);
+        if let Some(fault) = written.as_ref().err().and_then(|error| cpuset::refused(setting, &dir, error)) {
+            return Err(fault.into());
+        }
+        match written {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::EACCES) => {
                 // The scheduler that knows weights may be called otherwise, or not be there.

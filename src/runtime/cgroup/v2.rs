@@ -1,7 +1,7 @@
 //! Version 2: one hierarchy, of which a part may have been delegated to us.
 
 use super::settings::{self, Setting};
-use super::{CgroupDriver, Entrance, Host, MOUNT, Stats, device};
+use super::{CgroupDriver, Entrance, Host, MOUNT, Stats, cpuset, device};
 use crate::fault::{Fault, Kind};
 use crate::sys::bpf;
 use anyhow::{Context, Result};
@@ -54,7 +54,11 @@ impl V2 {
     }
 
     fn write(&self, setting: &Setting) -> Result<()> {
-        match fs::write(self.dir.join(&setting.file), &setting.value) {
+        let written = fs::write(self.dir.join(&setting.file), &setting.value);
+        if let Some(fault) = written.as_ref().err().and_then(|error| cpuset::refused(setting, &self.dir, error)) {
+            return Err(fault.into());
+        }
+        match written {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let without = setting.file.replace(".bfq", "");

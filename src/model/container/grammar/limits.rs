@@ -16,10 +16,14 @@ pub fn parse_memory(name: &str, text: &str, unlimited: bool) -> Result<i64, Faul
 /// `1.5` → billionths of a CPU; digits beyond the ninth are refused, as docker does.
 pub fn parse_cpus(text: &str) -> Result<i64, Fault> {
     let bad = |why: &str| Fault::invalid(format!("invalid argument {text:?} for \"--cpus\" flag: {why}"));
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let (negative, number) = text.strip_prefix('-').map_or((false, text), |number| (true, number));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(whole) || !digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
         return Err(bad(&format!("strconv.ParseFloat: parsing {text:?}: invalid syntax")));
+    }
+    if negative {
+        return Err(bad("must not be negative"));
     }
     if fraction.trim_end_matches('0').len() > 9 {
         return Err(bad("value is too precise"));
@@ -128,6 +132,11 @@ mod tests {
         }
         for text in ["", ".", "x", "-1", "1.5.5", "0.0000000001", "99999999999999999999", "1e3"] {
             assert!(parse_cpus(text).is_err(), "{text:?}");
+        }
+        for (text, why) in [("-1", "must not be negative"), ("-0.5", "must not be negative"), ("-x", "invalid syntax")]
+        {
+            let error = parse_cpus(text).unwrap_err().what;
+            assert!(error.ends_with(why), "{error}");
         }
     }
 
