@@ -28,6 +28,8 @@ fn templates_are_filled_in() {
         ),
         // A line end may be typed in a string of the template, too; outside of one it is the shell's.
         (vec!["ps", "-a", "--format", r#"{{.Names}}{{"\n"}}x\ty"#], "one\nx\ty\ntwo\nx\ty\n"),
+        // Notes are left out where there are none; to go through them is no mistake.
+        (vec!["info", "--format", r#"{{range .Host.Notes}}{{break}}{{"\n"}}{{end}}x"#], "x\n"),
         (vec!["info", "--format", r#"{{range (split "a,b" ",")}}{{.}}{{"\n"}}{{end}}"#], "a\nb\n\n"),
         (vec!["inspect", "one", "-f", r#"{{.Name}}{{"\n\""}}"#], "one\n\"\n"),
         (vec!["inspect", "one", "-f", "{{len .Mounts}} {{.RestartCount}} {{upper .State.Status}}"], "0 0 CREATED\n"),

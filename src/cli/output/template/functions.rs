@@ -30,7 +30,7 @@ pub(super) fn truth(value: &Value) -> bool {
 /// What a field holds that docker's and podman's structs have but JSON leaves out or writes as null when it is empty.
 pub(super) fn empty_field(name: &str) -> Option<Value> {
     match name {
-        "Cmd" | "Entrypoint" | "Env" | "OnBuild" | "Shell" | "RepoTags" | "RepoDigests" | "Names" => {
+        "Cmd" | "Entrypoint" | "Env" | "OnBuild" | "Shell" | "RepoTags" | "RepoDigests" | "Names" | "Notes" => {
             Some(Value::Array(Vec::new()))
         }
         "Volumes" | "ExposedPorts" | "Labels" | "Annotations" => Some(Value::Object(serde_json::Map::new())),
