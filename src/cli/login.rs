@@ -7,7 +7,7 @@ use crate::engine::image::access::Access;
 use crate::engine::image::login;
 use crate::fault::{Fault, Kind};
 use anyhow::{Context as _, Result};
-use std::io::Read as _;
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
 /// Log in to a container registry
@@ -72,7 +72,7 @@ pub fn run(args: &Args, config: &Config) -> Result<()> {
     if docker && args.password.is_some() {
         output::note("WARNING! Using --password via the CLI is insecure. Use --password-stdin.");
     }
-    let (user, password) = credentials(args)?;
+    let (user, password) = credentials(args, docker)?;
     let path = login::login(config, &registry, &user, &password, &access)
         .map_err(|error| if docker { as_docker_says(&registry, error) } else { error })?;
     if docker {
@@ -97,10 +97,24 @@ pub(super) fn registry(given: Option<&str>, config: &Config) -> Result<String> {
     })
 }
 
-fn credentials(args: &Args) -> Result<(String, String)> {
+fn credentials(args: &Args, docker: bool) -> Result<(String, String)> {
+    let can_ask = std::io::stdin().is_terminal();
+    let asks = args.username.is_none() || (args.password.is_none() && !args.password_stdin);
+    if docker && asks && !can_ask {
+        return Err(Fault::invalid("Error: Cannot perform an interactive login from a non TTY device").into());
+    }
     let user = match &args.username {
         Some(user) => user.clone(),
-        None => prompt::ask("Username: ")?,
+        None if can_ask => prompt::ask("Username: ")?,
+        // podman takes a user name from a pipe, but never a password.
+        None => {
+            let mut line = String::new();
+            let read = std::io::stdin().lock().take(64 << 10).read_line(&mut line).context("reading the user name")?;
+            if read == 0 {
+                return Err(Fault::invalid("getting username and password: reading username: EOF").into());
+            }
+            line.trim().to_string()
+        }
     };
     let password = if args.password_stdin {
         let mut text = String::new();
@@ -110,7 +124,11 @@ fn credentials(args: &Args) -> Result<(String, String)> {
     } else {
         match &args.password {
             Some(password) => password.clone(),
-            None => prompt::secret("Password: ")?,
+            None if can_ask => prompt::secret("Password: ")?,
+            None => {
+                let why = "getting username and password: reading password: inappropriate ioctl for device";
+                return Err(Fault::invalid(why).into());
+            }
         }
     };
     if user.is_empty() || password.is_empty() {

@@ -74,6 +74,24 @@ fn a_command_that_is_not_built_yet_is_no_slip_of_the_fingers() {
 }
 
 #[test]
+fn nobody_is_asked_without_a_terminal() {
+    let sandbox = Sandbox::new();
+    let no_password = "getting username and password: reading password: inappropriate ioctl for device";
+    for (line, input, words) in [
+        ("login 127.0.0.1:1", "", "getting username and password: reading username: EOF"),
+        ("login 127.0.0.1:1", "ann\n", no_password),
+        ("login -u ann 127.0.0.1:1", "", no_password),
+    ] {
+        let words = format!("Error: {words}\n");
+        sandbox.run_with_input(line, input.as_bytes()).stderr_is(&words).stdout_is("").code(125);
+    }
+    sandbox
+        .run_as("docker", "login 127.0.0.1:1")
+        .is("Error: Cannot perform an interactive login from a non TTY device\n")
+        .code(1);
+}
+
+#[test]
 fn what_does_not_exist_is_named() {
     let sandbox = Sandbox::new();
     let missing = "no container with name or ID \"nosuch\" found: no such container";
