@@ -114,6 +114,25 @@ fn the_hosts_processes_are_shown_when_asked() {
 }
 
 #[test]
+fn ordinary_users_are_told_which_maps_can_not_own_the_root() {
+    needs![rootless];
+    let sandbox = Sandbox::rootless().load_busybox();
+    for (options, named) in [
+        ("--userns auto", "--userns auto"),
+        ("--uidmap 0:1:1000 --gidmap 0:1:1000", "--uidmap"),
+        ("--uidmap 0:0:1 --gidmap 0:1:1000", "--gidmap"),
+    ] {
+        let run = sandbox.run(&format!("run --rm --network=none {options} busybox true")).code(125);
+        assert!(run.stderr.contains(named) && run.stderr.contains("not built for ordinary users"), "{}", run.stderr);
+        run.forget();
+    }
+    let maps = "--uidmap 0:0:1 --uidmap 1:1:999 --gidmap 0:0:1 --gidmap 1:1:999";
+    let line = format!("run --rm --network=none {maps} busybox sh -c 'touch /x; stat -c %u:%g /x /bin'");
+    sandbox.run(&line).ok().stdout_is("0:0\n0:0\n").forget();
+    sandbox.run("ps -aq").ok().stdout_is("").forget();
+}
+
+#[test]
 fn only_the_standard_streams_are_open() {
     everywhere(|sandbox| {
         // A shell that holds many descriptors on a directory starts the container.

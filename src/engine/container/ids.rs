@@ -14,6 +14,9 @@ const AUTO_LAST: u32 = 1_879_048_191;
 /// The maps of the container's own user namespace, in terms of the one that we are in; `None`: it has none.
 pub(super) fn map(engine: &Engine, mode: &UserMode) -> Result<Option<IdMap>> {
     let rootless = engine.config.rootless;
+    if rootless {
+        check_owner(mode)?;
+    }
     Ok(match mode {
         UserMode::Default | UserMode::Host | UserMode::Container(_) | UserMode::Path(_) => None,
         UserMode::Map(map) => Some(map.clone()),
@@ -44,6 +47,21 @@ pub(super) fn map(engine: &Engine, mode: &UserMode) -> Result<Option<IdMap>> {
             Some(IdMap { uids: all.clone(), gids: all })
         }
     })
+}
+
+/// An ordinary user's layers belong to the user (0 in our namespace), and only root of the machine may show them with
+/// other owners: in a namespace without that id nobody owns the root, so nothing can be made in it to mount on.
+fn check_owner(mode: &UserMode) -> Result<()> {
+    let has_owner = |ranges: &[IdRange]| ranges.iter().any(|range| range.outside == 0 && range.count > 0);
+    let what = match mode {
+        UserMode::Auto { .. } => "--userns auto",
+        UserMode::Map(map) if !has_owner(&map.uids) => "--uidmap without id 0 of the user's namespace",
+        UserMode::Map(map) if !has_owner(&map.gids) => "--gidmap without id 0 of the user's namespace",
+        _ => return Ok(()),
+    };
+    Err(Fault::unsupported(format!("{what}: not built for ordinary users"))
+        .hint("map the owner of the image's files too: --userns keep-id, or --uidmap 0:0:1 --gidmap 0:0:1 and the rest from 1:1")
+        .into())
 }
 
 /// The caller (0 in our namespace) becomes `id`; the `count - 1` others fill the ids around it.
