@@ -255,7 +255,7 @@ pub fn report(program: Program, path: &str, error: &Error) -> u8 {
         let counted = (program == Program::Docker).then(|| as_docker_counts(usage, path)).flatten();
         let usage = counted.as_ref().unwrap_or(usage);
         let lead = if program == Program::Docker { "" } else { "Error: " };
-        let _ = writeln!(stderr, "{lead}{}", usage.what);
+        let _ = writeln!(stderr, "{lead}{}", without_numbers(&usage.what));
         if !usage.see.is_empty() {
             let _ = writeln!(stderr, "{}", usage.see);
         }
@@ -288,11 +288,11 @@ pub fn words(error: &Error) -> String {
     }
     if let Some(error) = error.downcast_ref::<clap::Error>() {
         let text = error.to_string();
-        return text.trim_start_matches("error: ").trim_end().to_string();
+        return without_numbers(text.trim_start_matches("error: ").trim_end());
     }
     let mut text = String::new();
     for cause in error.chain() {
-        let cause = cause.to_string();
+        let cause = without_numbers(&cause.to_string());
         if text.ends_with(&cause) || cause.is_empty() {
             continue;
         }
@@ -302,6 +302,33 @@ pub fn words(error: &Error) -> String {
         text.push_str(&cause);
     }
     text
+}
+
+/// Without the ` (os error 2)` that Rust adds to the kernel's words. A name that happens to have it keeps it: only after
+/// the words for just that number it is Rust's.
+fn without_numbers(text: &str) -> String {
+    const LEAD: &str = " (os error ";
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some((words, after)) = rest.split_once(LEAD) {
+        kept.push_str(words);
+        let number = after.split_once(')').and_then(|(number, after)| Some((number.parse().ok()?, after)));
+        rest = match number {
+            Some((number, after)) if is_said(&kept, number) => after,
+            _ => {
+                kept.push_str(LEAD);
+                after
+            }
+        };
+    }
+    kept.push_str(rest);
+    kept
+}
+
+/// Whether `text` ends with the words for this number.
+fn is_said(text: &str, number: i32) -> bool {
+    let words = std::io::Error::from_raw_os_error(number).to_string();
+    words.split_once(" (os error ").is_some_and(|(words, _)| text.ends_with(words))
 }
 
 fn is_broken_pipe(error: &Error) -> bool {
@@ -440,6 +467,24 @@ mod tests {
         assert_eq!(words(&Fault::exit(3).into()), "");
         let fault: Result<(), _> = Err(Fault::conflict("taken"));
         assert_eq!(words(&fault.context("renaming").unwrap_err()), "renaming: taken");
+    }
+
+    #[test]
+    fn the_kernels_words_are_said_without_their_number() {
+        for (text, said) in [
+            ("No such file or directory (os error 2)", "No such file or directory"),
+            (
+                "a: Permission denied (os error 13): b: Is a directory (os error 21)",
+                "a: Permission denied: b: Is a directory",
+            ),
+            ("opening x (os error 2): why", "opening x (os error 2): why"),
+            ("x (os error ", "x (os error "),
+            ("x (os error y) z", "x (os error y) z"),
+        ] {
+            assert_eq!(without_numbers(text), said);
+        }
+        let error = Error::new(std::io::Error::from_raw_os_error(2)).context("reading x");
+        assert_eq!(words(&error), "reading x: No such file or directory");
     }
 
     #[test]

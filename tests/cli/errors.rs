@@ -169,3 +169,11 @@ fn a_closed_pipe_is_no_error() {
     let finished = sandbox.finish(command, b"");
     assert_eq!(finished.stderr, "", "{finished}");
 }
+
+#[test]
+fn the_kernels_words_come_without_rusts_number() {
+    let sandbox = Sandbox::with_busybox();
+    for line in ["save -o /nonexistent/x busybox", "create --cidfile /nonexistent/x busybox true"] {
+        sandbox.run(line).code(125).has("/nonexistent/x: No such file or directory").lacks("os error");
+    }
+}
