@@ -13,6 +13,7 @@ pub const PLACES: &[&str] = &[
     "store.layer.named",
     "store.layer.staged",
     "store.layer.synced",
+    "store.moved.synced",
     "store.record.rename",
     "store.vfs.copied",
 ];

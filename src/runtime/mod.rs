@@ -26,6 +26,7 @@ mod words;
 
 pub use create::{Create, Created, Running, create, run};
 pub use exec::{Exec, exec};
+pub use plan::can_map_layers;
 pub use root::RootSource;
 
 use oci_spec::runtime::{LinuxNamespaceType, Process, Spec};

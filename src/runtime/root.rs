@@ -18,6 +18,9 @@ pub enum RootSource {
         volatile: bool,
         /// `user.overlay.*` attributes: in a user namespace.
         userxattr: bool,
+        /// The files have the owners of the container's own user namespace already.
+        #[serde(default)]
+        owned: bool,
     },
     /// A plain directory, used as it is (vfs, `--rootfs DIR`).
     Directory(PathBuf),

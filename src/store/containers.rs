@@ -3,10 +3,10 @@
 //! A durable record lies in the store. What is only true in this boot (a running process) lies in the run directory,
 //! is newer, and is not synced. A container with [`Place::Run`] has no durable record at all.
 
-use super::layer::chain;
+use super::layer::{chain, moved};
 use super::{Store, lock, names, record, tree};
 use crate::fault::{Fault, Kind};
-use crate::model::container::ContainerSpec;
+use crate::model::container::{ContainerSpec, IdMap};
 use crate::model::digest::Digest;
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::{Change, Phase};
@@ -77,6 +77,9 @@ pub struct ContainerRecord {
     /// Diff ids, bottom first.
     #[serde(default)]
     pub layers: Vec<Digest>,
+    /// Its layers are copies with these owners; `None`: the layers themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owners: Option<IdMap>,
     /// Where it is in its life.
     pub phase: Phase,
     /// RFC 3339.
@@ -466,6 +469,9 @@ impl LockedContainer {
             // The writable directory is the container's `/`: it must look as the image says.
             let chain = chain::settle(&self.store, &self.record.layers)?;
             chain::dress_root(&chain, &dirs.upper())?;
+            if let Some(owners) = &self.record.owners {
+                moved::move_root(&dirs.upper(), owners)?;
+            }
         }
         match std::fs::create_dir(&dirs.run) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(room(error, &dirs.run)),
@@ -553,6 +559,7 @@ mod tests {
             name: name.parse().unwrap(),
             image: None,
             spec: ContainerSpec::default(),
+            owners: None,
             layers: Vec::new(),
             phase: Phase::Creating,
             created: format!("2026-01-01T00:00:{digit:02}Z"),

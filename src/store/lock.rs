@@ -43,6 +43,11 @@ impl Store {
 }
 
 impl Store {
+    /// The right to give ids to a container that gets a range of its own; kept until its record names them.
+    pub fn lock_ids(&self) -> Result<Hold> {
+        Ok(Hold(take_dir(&self.layout.run_containers())?))
+    }
+
     /// As [`Store::lock_layer`], but `None` when somebody has it.
     pub fn try_lock_layer(&self, key: &Digest) -> Result<Option<LayerLock>> {
         let path = self.layout.layer_lock(key);
@@ -66,6 +71,12 @@ pub(super) fn take(path: &Path, how: FlockArg) -> Result<Flock<File>> {
             return Ok(lock);
         }
     }
+}
+
+/// Waits for the lock of a directory that is always there.
+fn take_dir(path: &Path) -> Result<Flock<File>> {
+    let dir = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+    lock(dir, FlockArg::LockExclusive).with_context(|| format!("locking {}", path.display()))
 }
 
 /// As [`take`], exclusive; `None` when somebody else has it.

@@ -1,6 +1,7 @@
 //! Garbage: layers, blobs and chains that nothing refers to.
 
 use super::layer::chain::{self, Chain};
+use super::layer::moved::{self, Moved};
 use super::{Store, lock, record};
 use crate::model::digest::Digest;
 use anyhow::{Context, Result};
@@ -47,6 +48,21 @@ impl Store {
         self.clear_locks()?;
         self.keep_reserve();
         Ok(pruned)
+    }
+
+    /// Removes the copies of layers for other owners ([`Store::root_mount`]) that no container uses; returns their bytes.
+    pub fn prune_moved(&self) -> Result<u64> {
+        let Some(_lock) = self.lock_garbage()? else { return Ok(0) };
+        let used: Vec<_> = self.readable_containers()?.into_iter().filter_map(|one| one.owners.clone()).collect();
+        let mut bytes = 0;
+        for (_, path) in entries(&self.layout.moved_dir())? {
+            let made = record::read::<Moved>(&path.join(moved::RECORD)).unwrap_or_default();
+            if !made.is_some_and(|made| used.contains(&made.owners)) {
+                bytes += super::tree::size(&path.join("diff"))?;
+                self.discard(&path)?;
+            }
+        }
+        Ok(bytes)
     }
 
     /// Removes the beginnings of broken downloads that nobody is at; returns how many bytes they had.
@@ -98,6 +114,16 @@ impl Store {
             let chain = record::read::<Chain>(&path.join(chain::RECORD)).unwrap_or_default();
             if !chain.is_some_and(|chain| stacks.contains(&chain.layers)) {
                 garbage.push(Garbage { what: format!("chain {name}"), path, layer: None });
+            }
+        }
+        for (name, path) in entries(&self.layout.moved_dir())? {
+            let kept = match record::read::<Moved>(&path.join(moved::RECORD)).unwrap_or_default() {
+                Some(made) if made.chain => stacks.contains(&made.layers),
+                Some(made) => made.layers.iter().all(|layer| layers.contains(layer.hex())),
+                None => false,
+            };
+            if !kept {
+                garbage.push(Garbage { what: format!("copy {name} of a layer"), path, layer: None });
             }
         }
         for (name, path) in entries(&self.layout.blobs())? {

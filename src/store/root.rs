@@ -11,6 +11,7 @@
 //!      layers/HEX/                  by diff id: diff/ (the files), stream (the tar's headers), layer.json
 //!      layers/HEX.lock              one download at a time
 //!      chains/HEX/                  fix-ups for one stack of layers: diff/
+//!      moved/HEX/                   a layer's (or chain's) files with the owners of one map: diff/, moved.json
 //!      staging/RANDOM.BOOT/         a layer on its way; trusted in the boot BOOT only
 //!      containers/ID/               container.json, upper/, work/, files
 //!      names/NAME                   a symbolic link to the id that holds the name
@@ -32,7 +33,7 @@ use std::path::{Path, PathBuf};
 #[rustfmt::skip]
 pub const OF_ROOT: &[&str] = &[
     "version", "driver", "images.json", "images.lock", "layers.lock", "reserve", "blobs", "known", "partial", "layers",
-    "chains", "staging", "containers", "names", "trash",
+    "chains", "moved", "staging", "containers", "names", "trash",
 ];
 
 /// All of our names below RUN. (A user's namespace is found there, too, and stays: it is in use.)
@@ -136,6 +137,14 @@ impl Layout {
 
     pub(super) fn chains(&self) -> PathBuf {
         self.root.join("chains")
+    }
+
+    pub(super) fn moved_dir(&self) -> PathBuf {
+        self.root.join("moved")
+    }
+
+    pub(super) fn moved(&self, key: &Digest) -> PathBuf {
+        self.moved_dir().join(key.hex())
     }
 
     pub(super) fn staging(&self) -> PathBuf {

@@ -1,4 +1,5 @@
 //! What an ordinary user gets without any set-up.
 
+mod ids;
 mod layers;
 mod namespace;

@@ -114,16 +114,17 @@ fn the_hosts_processes_are_shown_when_asked() {
 }
 
 #[test]
-fn ordinary_users_are_told_which_maps_can_not_own_the_root() {
+fn ordinary_users_are_told_which_maps_can_not_own_a_tree_of_theirs() {
     needs![rootless];
     let sandbox = Sandbox::rootless().load_busybox();
     for (options, named) in [
         ("--userns auto", "--userns auto"),
+        ("--userns nomap", "--userns nomap"),
         ("--uidmap 0:1:1000 --gidmap 0:1:1000", "--uidmap"),
         ("--uidmap 0:0:1 --gidmap 0:1:1000", "--gidmap"),
     ] {
-        let run = sandbox.run(&format!("run --rm --network=none {options} busybox true")).code(125);
-        assert!(run.stderr.contains(named) && run.stderr.contains("not built for ordinary users"), "{}", run.stderr);
+        let run = sandbox.run(&format!("run --rm --network=none {options} --rootfs . true")).code(125);
+        assert!(run.stderr.contains(named) && run.stderr.contains("would belong to nobody"), "{}", run.stderr);
         run.forget();
     }
     let maps = "--uidmap 0:0:1 --uidmap 1:1:999 --gidmap 0:0:1 --gidmap 1:1:999";

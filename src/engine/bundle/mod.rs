@@ -53,6 +53,8 @@ pub struct Facts {
     pub joined: Joined,
     /// The container's own user namespace, if it has one.
     pub ids: Option<IdMap>,
+    /// Its files have the owners of that namespace already.
+    pub owned: bool,
     /// Our own hard limits by name: nobody gets more.
     pub hard_limits: BTreeMap<String, u64>,
     /// The cgroup, below the hierarchies' mount points.

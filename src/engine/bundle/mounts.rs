@@ -32,7 +32,7 @@ pub(super) fn mounts(spec: &ContainerSpec, resolved: &Resolved, facts: &Facts) -
         let source = facts.volumes.join(&volume.directory);
         let access = if volume.read_only { "ro" } else { "rw" };
         // Kept with the engine's owners, shown with the container's.
-        let owners = if facts.ids.is_some() { "idmap" } else { "rw" };
+        let owners = if facts.ids.is_some() && !facts.owned { "idmap" } else { "rw" };
         users.push(mount(
             &volume.target,
             "bind",

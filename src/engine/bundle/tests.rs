@@ -19,6 +19,7 @@ fn facts() -> Facts {
         block_devices: BTreeMap::from([("/dev/sda".to_string(), (8, 0))]),
         joined: Joined::default(),
         ids: None,
+        owned: false,
         hard_limits: BTreeMap::from([("nofile".to_string(), 4096), ("nproc".to_string(), 100)]),
         cgroup: "/barge/x".into(),
         has_cgroups: true,

@@ -7,7 +7,7 @@ use crate::engine::image::inspect::config as image_config;
 use crate::engine::image::pull::{PullOptions, ensure};
 use crate::engine::{Engine, files};
 use crate::fault::{Fault, Kind};
-use crate::model::container::{ContainerSpec, ImageSource, MountKind, NamespaceMode, NetworkMode};
+use crate::model::container::{ContainerSpec, ImageSource, MountKind, NamespaceMode, NetworkMode, UserMode};
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::{Change, Phase};
 use crate::model::name::Name;
@@ -61,7 +61,15 @@ pub(super) fn make(
             (None, bundle::resolve(&spec, None, engine.config.program)?)
         }
     };
-    let resolved = Resolved { ids: ids::map(engine, &spec.namespaces.user)?, ..resolved };
+    let layers = image.as_ref().map(|image| image.record.diff_ids.clone()).unwrap_or_default();
+    // Until the record tells which ids are taken.
+    let _ids = match spec.namespaces.user {
+        UserMode::Auto { .. } => Some(engine.store.lock_ids()?),
+        _ => None,
+    };
+    let ids = ids::map(engine, &spec, &resolved.user, &layers)?;
+    let owners = ids::owners(engine, &spec, ids.as_ref())?;
+    let resolved = Resolved { ids, ..resolved };
     make_sources(&spec)?;
     let id = ContainerId::from_bytes(random()?);
     let name = match &spec.name {
@@ -76,7 +84,8 @@ pub(super) fn make(
         version: 1,
         id,
         name,
-        layers: image.as_ref().map(|image| image.record.diff_ids.clone()).unwrap_or_default(),
+        layers,
+        owners,
         image: image.map(|image| ImageIdentity {
             id: image.record.id.clone(),
             name: image.name.map_or_else(|| image.record.id.hex().to_string(), |name| name.to_string()),

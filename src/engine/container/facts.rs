@@ -34,6 +34,7 @@ pub(super) fn gather(engine: &Engine, container: &Container, root: &RootMount) -
         block_devices: block_devices(spec)?,
         joined,
         ids: own.ids.clone(),
+        owned: container.owners.is_some(),
         hard_limits: hard_limits(spec),
         cgroup: super::cgroup_path(container),
         has_cgroups: super::has_cgroups(engine),
@@ -45,10 +46,6 @@ pub(super) fn gather(engine: &Engine, container: &Container, root: &RootMount) -
         has_mqueue: Path::new("/dev/mqueue").is_dir(),
     };
     facts.files = generated(engine, container, &own, &facts, passwd)?;
-    if spec.namespaces.user == UserMode::NoMap {
-        // Nobody in there owns the image's directories, so nothing can be made in them to mount on.
-        facts.files.retain(|(_, target, _)| tree.root.find(target).is_ok_and(|found| found.is_some()));
-    }
     Ok(facts)
 }
 
@@ -67,6 +64,7 @@ pub(super) fn for_exec(engine: &Engine, container: &Container, spec: &ContainerS
         block_devices: BTreeMap::new(),
         joined: Joined { user: shares_users.then(PathBuf::new), ..Joined::default() },
         ids: resolved(container).ids,
+        owned: container.owners.is_some(),
         hard_limits: hard_limits(spec),
         cgroup: PathBuf::new(),
         has_cgroups: false,
@@ -118,17 +116,33 @@ fn account(engine: &Engine, spec: &ContainerSpec, own: &Resolved, tree: &Seen) -
         return Err(Fault::unsupported("--group-add keep-groups: not built yet").into());
     }
     let mut account = user::look_up(&who, &groups, &known)?;
-    if let (UserMode::KeepId { .. }, None, Some(name)) = (&spec.namespaces.user, &account.name, &engine.config.user) {
-        // podman: the caller is known inside by the caller's name and home.
+    if let (UserMode::KeepId { uid, gid }, Some(name)) = (&spec.namespaces.user, &engine.config.user) {
+        // podman: the caller is known inside by the caller's name, whoever runs the command.
+        let (uid, gid) = (uid.unwrap_or(engine.config.uid), gid.unwrap_or(engine.config.gid));
         files::check_field("user", name)?;
-        let home = engine.config.home.to_string_lossy().into_owned();
-        let line = format!("{name}:*:{}:{}:{name}:{home}:/bin/sh\n", account.uid, account.gid);
-        files::check_field("HOME", &home)?;
-        known.passwd = files::with_line(&known.passwd, &line);
-        account.name = Some(name.clone());
-        account.home = own.working_dir.clone();
+        if user::user_name(&known, uid).is_none() {
+            files::check_field("HOME", &own.working_dir)?;
+            let line = format!("{name}:*:{uid}:{gid}::{}:/bin/sh\n", own.working_dir);
+            known.passwd = files::with_line(&known.passwd, &line);
+            if account.uid == uid {
+                account.name = Some(name.clone());
+                account.home.clone_from(&own.working_dir);
+            }
+        }
+        if let (None, Some(group)) = (user::group_name(&known, gid), group_of(name, engine.config.gid)) {
+            files::check_field("group", &group)?;
+            known.group = files::with_line(&known.group, &format!("{group}:x:{gid}:{name}\n"));
+            account.group_known |= account.gid == gid;
+        }
     }
     Ok((account, known))
+}
+
+/// What the caller's group is called on the host; else as the caller.
+fn group_of(user: &str, gid: u32) -> Option<String> {
+    let group = std::fs::read("/etc/group").ok()?;
+    let known = user::group_name(&Files { group, ..Files::default() }, gid);
+    Some(known.unwrap_or_else(|| user.to_string()))
 }
 
 /// Writes what the engine makes for this container; returns where it is and where it is to be seen.
@@ -142,9 +156,11 @@ fn generated(
     let spec = &container.spec;
     let dir = &container.dirs().run;
     let mut list = Vec::new();
+    let root = |ranges: &[IdRange]| super::ids::outside(ranges, 0);
+    let owner = facts.ids.as_ref().map(|ids| (root(&ids.uids), root(&ids.gids)));
     let mut write = |name: &str, target: &str, bytes: &[u8], read_only: bool| -> Result<()> {
         let path = dir.join(name);
-        std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
+        write_file(&path, bytes, owner).with_context(|| format!("writing {}", path.display()))?;
         list.push((path, target.to_string(), read_only));
         Ok(())
     };
@@ -195,11 +211,28 @@ fn generated(
             passwd = files::with_line(&passwd, &line);
         }
         write("passwd", "/etc/passwd", &passwd, false)?;
-        if !facts.user.group_known && !known.group.is_empty() {
-            write("group", "/etc/group", &files::with_line(&known.group, &files::group_line(facts.user.gid)), false)?;
+        let mut group = known.group;
+        if !group.is_empty() && (keeps || !facts.user.group_known) {
+            if !facts.user.group_known {
+                group = files::with_line(&group, &files::group_line(facts.user.gid));
+            }
+            write("group", "/etc/group", &group, false)?;
         }
     }
     Ok(list)
+}
+
+/// A file that everybody in the container can read, and that belongs to its root.
+fn write_file(path: &Path, bytes: &[u8], owner: Option<(Option<u32>, Option<u32>)>) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
+    let mut file = std::fs::File::create(path)?;
+    file.write_all(bytes)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    match owner {
+        Some((uid, gid)) => std::os::unix::fs::fchown(&file, uid, gid),
+        None => Ok(()),
+    }
 }
 
 /// A file of the host's, unless it is unreasonable.

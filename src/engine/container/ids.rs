@@ -1,25 +1,36 @@
 //! `--userns`: which ids a container's own user namespace has.
 
+use super::lower;
 use crate::engine::Engine;
+use crate::engine::user::{Files, MOST_BYTES, highest_id};
 use crate::fault::Fault;
-use crate::model::container::{IdMap, IdRange, UserMode};
+use crate::model::container::{ContainerSpec, IdMap, IdRange, ImageSource, UserMode};
+use crate::model::digest::Digest;
+use crate::store::Driver;
 use anyhow::{Context, Result};
 
-/// How many ids `--userns=auto` gives when nobody says.
-const AUTO_SIZE: u32 = 65536;
+/// The fewest and the most ids that `--userns=auto` gives when nobody says: as many as the image names.
+const AUTO_LEAST: u32 = 1024;
+const AUTO_MOST: u32 = 65536;
 /// Where they are taken from when /etc/subuid has no entry for `containers`: the range that systemd keeps for containers.
 const AUTO_FIRST: u32 = 524_288;
 const AUTO_LAST: u32 = 1_879_048_191;
 
 /// The maps of the container's own user namespace, in terms of the one that we are in; `None`: it has none.
-pub(super) fn map(engine: &Engine, mode: &UserMode) -> Result<Option<IdMap>> {
+pub(super) fn map(engine: &Engine, spec: &ContainerSpec, user: &str, layers: &[Digest]) -> Result<Option<IdMap>> {
     let rootless = engine.config.rootless;
-    if rootless {
+    let mode = &spec.namespaces.user;
+    if rootless && matches!(spec.image, ImageSource::Rootfs { .. }) {
         check_owner(mode)?;
     }
     Ok(match mode {
         UserMode::Default | UserMode::Host | UserMode::Container(_) | UserMode::Path(_) => None,
-        UserMode::Map(map) => Some(map.clone()),
+        UserMode::Map(map) => {
+            if rootless {
+                check_ours(map)?;
+            }
+            Some(map.clone())
+        }
         UserMode::NoMap if !rootless => {
             return Err(Fault::invalid("--userns nomap: only for ordinary users").into());
         }
@@ -41,7 +52,10 @@ pub(super) fn map(engine: &Engine, mode: &UserMode) -> Result<Option<IdMap>> {
             Some(IdMap { uids: keep(uid, uids), gids: keep(gid, gids) })
         }
         UserMode::Auto { size } => {
-            let size = size.unwrap_or(AUTO_SIZE);
+            let size = match size {
+                Some(size) => *size,
+                None => wanted_ids(engine, user, layers)?,
+            };
             let first = free_range(engine, size)?;
             let all = vec![IdRange { inside: 0, outside: first, count: size }];
             Some(IdMap { uids: all.clone(), gids: all })
@@ -49,19 +63,67 @@ pub(super) fn map(engine: &Engine, mode: &UserMode) -> Result<Option<IdMap>> {
     })
 }
 
-/// An ordinary user's layers belong to the user (0 in our namespace), and only root of the machine may show them with
-/// other owners: in a namespace without that id nobody owns the root, so nothing can be made in it to mount on.
+/// The owners that the image's layers must be copied with, when this container can't be shown the layers themselves:
+/// only root of the machine may map the ids of a mount, and the overlay takes such mounts from Linux 6.5 on.
+pub(super) fn owners(engine: &Engine, spec: &ContainerSpec, ids: Option<&IdMap>) -> Result<Option<IdMap>> {
+    let ids = match (&spec.namespaces.user, ids) {
+        (_, Some(ids)) => ids.clone(),
+        (UserMode::Container(name), None) => {
+            return Ok(engine.store.find_container(name).ok().and_then(|other| other.owners.clone()));
+        }
+        _ => return Ok(None),
+    };
+    let same = |ranges: &[IdRange]| ranges.iter().all(|range| range.inside == range.outside);
+    let mapped = !engine.config.rootless && (engine.store.driver() == Driver::Vfs || crate::runtime::can_map_layers());
+    if mapped || matches!(spec.image, ImageSource::Rootfs { .. }) || (same(&ids.uids) && same(&ids.gids)) {
+        return Ok(None);
+    }
+    // With one id all files are the caller's, whoever the container sees as it.
+    Ok((!engine.config.rootless || own_counts()? != (1, 1)).then_some(ids))
+}
+
+/// A tree of the host's is as it is: in a namespace without its owner nobody owns the root, so nothing can be made in it
+/// to mount on.
 fn check_owner(mode: &UserMode) -> Result<()> {
     let has_owner = |ranges: &[IdRange]| ranges.iter().any(|range| range.outside == 0 && range.count > 0);
     let what = match mode {
         UserMode::Auto { .. } => "--userns auto",
+        UserMode::NoMap => "--userns nomap",
         UserMode::Map(map) if !has_owner(&map.uids) => "--uidmap without id 0 of the user's namespace",
         UserMode::Map(map) if !has_owner(&map.gids) => "--gidmap without id 0 of the user's namespace",
         _ => return Ok(()),
     };
-    Err(Fault::unsupported(format!("{what}: not built for ordinary users"))
-        .hint("map the owner of the image's files too: --userns keep-id, or --uidmap 0:0:1 --gidmap 0:0:1 and the rest from 1:1")
+    Err(Fault::unsupported(format!("{what} with --rootfs: the files of that tree would belong to nobody"))
+        .hint("map their owner too: --userns keep-id, or --uidmap 0:0:1 --gidmap 0:0:1 and the rest from 1:1")
         .into())
+}
+
+/// Refuses ids that the user has not.
+fn check_ours(map: &IdMap) -> Result<()> {
+    let (uids, gids) = own_counts()?;
+    for (flag, ranges, count) in [("--uidmap", &map.uids, uids), ("--gidmap", &map.gids, gids)] {
+        if let Some(range) = ranges.iter().find(|range| range.outside.saturating_add(range.count) > count) {
+            let IdRange { inside, outside, count: size } = range;
+            let what = match count {
+                1 => format!("{flag} {inside}:{outside}:{size}: the user has only id 0"),
+                _ => format!("{flag} {inside}:{outside}:{size}: the user has only the ids 0 to {}", count - 1),
+            };
+            return Err(Fault::invalid(what)
+                .hint("OUTSIDE counts the user's own ids: 0 is the user, 1 the first one of /etc/subuid")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// As many ids as the image's users and groups, and the one that it runs as, need.
+fn wanted_ids(engine: &Engine, user: &str, layers: &[Digest]) -> Result<u32> {
+    let tree = lower::Tree::of(&engine.store.layer_dirs(layers)?)?;
+    let read = |path: &str| Ok::<_, anyhow::Error>(tree.read(path, MOST_BYTES)?.unwrap_or_default());
+    let files = Files { passwd: read("/etc/passwd")?, group: read("/etc/group")? };
+    let asked = user.split(':').filter_map(crate::engine::user::id).max().unwrap_or(0);
+    let highest = highest_id(&files).min(AUTO_MOST - 1).max(asked);
+    Ok(highest.saturating_add(1).max(AUTO_LEAST))
 }
 
 /// The caller (0 in our namespace) becomes `id`; the `count - 1` others fill the ids around it.
@@ -75,6 +137,12 @@ fn keep(id: u32, count: u32) -> Vec<IdRange> {
         IdRange { inside: id.saturating_add(1), outside: below.saturating_add(1), count: above },
     ];
     ranges.into_iter().filter(|range| range.count > 0).collect()
+}
+
+/// What an id of the container's is outside.
+pub(super) fn outside(ranges: &[IdRange], id: u32) -> Option<u32> {
+    let range = ranges.iter().find(|range| id >= range.inside && id - range.inside < range.count)?;
+    Some(range.outside + (id - range.inside))
 }
 
 /// How many ids from 0 on our own namespace has.

@@ -137,7 +137,7 @@ fn capabilities(engine: &Engine, container: &Container) -> Vec<String> {
 fn graph_driver(engine: &Engine, container: &Container) -> Value {
     let mut data = Map::new();
     if engine.store.driver() == Driver::Overlay && container.image.is_some() {
-        let mount = engine.store.root_mount(&container.layers, container.dirs(), false);
+        let mount = engine.store.root_mount(&container.layers, container.dirs(), false, container.owners.as_ref());
         if let Ok(RootMount::Overlay { lower, upper, work, .. }) = mount {
             let lower: Vec<_> = lower.iter().map(|path| path.to_string_lossy()).collect();
             data.insert("LowerDir".into(), json!(lower.join(":")));

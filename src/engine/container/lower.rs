@@ -47,7 +47,12 @@ impl Tree {
                 std::iter::once(upper).chain(lower).map(PathBuf::as_path).collect()
             }
         };
-        Ok(Tree { layers: dirs.into_iter().map(Root::open).collect::<io::Result<_>>()? })
+        Tree::of(&dirs)
+    }
+
+    /// Of directories, top first.
+    pub(super) fn of(dirs: &[impl AsRef<Path>]) -> Result<Tree> {
+        Ok(Tree { layers: dirs.iter().map(|dir| Root::open(dir.as_ref())).collect::<io::Result<_>>()? })
     }
 
     /// The regular file at `path`, links followed within the tree, when it has at most `limit` bytes.

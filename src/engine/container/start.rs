@@ -260,10 +260,12 @@ fn root(engine: &Engine, container: &Container) -> Result<(RootMount, RootSource
         }
         ImageSource::Image(_) => {
             let volatile = container.place == Place::Run;
-            let mount = engine.store.root_mount(&container.layers, container.dirs(), volatile)?;
+            let mount =
+                engine.store.root_mount(&container.layers, container.dirs(), volatile, container.owners.as_ref())?;
             let source = match mount.clone() {
                 RootMount::Overlay { lower, upper, work, volatile, userxattr } => {
-                    RootSource::Overlay { lower, upper, work, volatile, userxattr }
+                    let owned = container.owners.is_some();
+                    RootSource::Overlay { lower, upper, work, volatile, userxattr, owned }
                 }
                 RootMount::Directory(dir) => RootSource::Directory(dir),
             };

@@ -2,6 +2,7 @@
 //!
 //! The source is only ever the image's own content, found without following a link out of it (CVE-2022-23648).
 
+use super::ids::outside;
 use super::lower::{Entry, Tree};
 use crate::engine::Engine;
 use crate::engine::bundle::Volume;
@@ -20,11 +21,16 @@ use std::path::Path;
 pub(super) fn fill(engine: &Engine, container: &Container, volumes: &[Volume]) -> Result<()> {
     let dirs = container.dirs();
     let top = dirs.disk.join("volumes");
-    let tree = Tree::open(&engine.store.root_mount(&container.layers, dirs, container.place == Place::Run)?)?;
+    let (volatile, owners) = (container.place == Place::Run, container.owners.as_ref());
+    let tree = Tree::open(&engine.store.root_mount(&container.layers, dirs, volatile, owners)?)?;
+    let root = owners.map(|owners| (outside(&owners.uids, 0), outside(&owners.gids, 0)));
     for volume in volumes {
         let dir = top.join(&volume.directory);
         std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
         let to = Root::open(&dir)?;
+        if let Some((uid, gid)) = root {
+            chown_fd(to.as_fd(), uid, gid)?;
+        }
         chmod_fd(to.as_fd(), 0o755)?;
         if let Some((path, entry)) = tree.find(&volume.target)?
             && entry.kind() == libc::S_IFDIR

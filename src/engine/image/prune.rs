@@ -40,6 +40,6 @@ pub fn prune(engine: &Engine, options: &PruneOptions) -> Result<Pruned> {
             pruned.images.push(image);
         }
     }
-    pruned.bytes = remove::sweep(engine)?;
+    pruned.bytes = remove::sweep(engine)? + engine.store.prune_moved()?;
     Ok(pruned)
 }

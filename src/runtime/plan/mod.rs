@@ -142,6 +142,11 @@ pub fn of_bundle(bundle: &Bundle, stdio: Stdio, preserved: Vec<OwnedFd>, gate: b
     })
 }
 
+/// Whether an overlay may be made of layers that are shown with other ids than they have: Linux 6.5.
+pub fn can_map_layers() -> bool {
+    rootfs::takes_descriptors()
+}
+
 /// Where a bundle's cgroup is, should it have one.
 pub fn cgroup_place(bundle: &Bundle, host: &cgroup::Host) -> Result<Option<cgroup::Place>> {
     if bundle.cgroup == CgroupChoice::None || !host.writable {

@@ -41,7 +41,7 @@ impl Builder<'_> {
     /// Makes the root mount as far as it can be made before the clone.
     pub(super) fn root(&mut self) -> Result<Source> {
         match &self.bundle.root {
-            RootSource::Overlay { lower, upper, work, volatile, userxattr } => {
+            RootSource::Overlay { lower, upper, work, volatile, userxattr, .. } => {
                 self.overlay(Overlay { lower, upper, work, volatile: *volatile, userxattr: *userxattr })
             }
             RootSource::Directory(path) => {
@@ -74,7 +74,8 @@ impl Builder<'_> {
     }
 
     fn overlay(&mut self, overlay: Overlay) -> Result<Source> {
-        let mapped = self.maps_owners().then_some(self.user_namespace.as_ref()).flatten();
+        let owned = matches!(self.bundle.root, RootSource::Overlay { owned: true, .. });
+        let mapped = (self.maps_owners() && !owned).then_some(self.user_namespace.as_ref()).flatten();
         if let Some(mount) = by_descriptor(&overlay, mapped.map(|fd| (fd.as_fd(), self.bundle)))? {
             return Ok(Source::Given(mount));
         }
@@ -284,7 +285,7 @@ fn configure(context: &Mounting, overlay: &Overlay, layers: &Layers) -> std::io:
 }
 
 /// `lowerdir+` came with 6.5; asked only after a failure.
-fn takes_descriptors() -> bool {
+pub fn takes_descriptors() -> bool {
     let release = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
     release.is_ok_and(|release| kernel_version(&release) >= (6, 5))
 }

@@ -7,6 +7,7 @@ mod confine;
 mod extract;
 mod headers;
 mod incoming;
+pub(super) mod moved;
 mod outgoing;
 mod tarball;
 #[cfg(test)]
@@ -15,12 +16,15 @@ mod vfs;
 mod whiteout;
 mod worker;
 
+use moved::Original;
+
 pub use incoming::{LayerWriter, StagedLayer};
 pub use outgoing::LayerReader;
 pub use worker::main as unpack_role;
 
 use super::{ContainerDirs, Layout, Roots, Store, record};
 use crate::fault::{Fault, Kind};
+use crate::model::container::IdMap;
 use crate::model::digest::Digest;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -129,11 +133,42 @@ impl Store {
     }
 
     /// How to mount a container's root file system on its layers (diff ids, bottom first). With the vfs driver this
-    /// makes the copy, unless it is there.
-    pub fn root_mount(&self, layers: &[Digest], dirs: &ContainerDirs, volatile: bool) -> Result<RootMount> {
+    /// makes the copy, unless it is there. `owners`: the layers are to be copies with the owners of a container's own
+    /// user namespace.
+    pub fn root_mount(
+        &self,
+        layers: &[Digest],
+        dirs: &ContainerDirs,
+        volatile: bool,
+        owners: Option<&IdMap>,
+    ) -> Result<RootMount> {
         if self.driver == Driver::Vfs {
-            return Ok(RootMount::Directory(vfs::root(self, layers, dirs, volatile)?));
+            return Ok(RootMount::Directory(vfs::root(self, layers, dirs, volatile, owners)?));
         }
+        let lower = match owners {
+            None => self.layer_dirs(layers)?,
+            Some(owners) => {
+                let chain = chain::settle(self, layers)?;
+                let mut originals: Vec<Original> = chain.fixes.then(|| Original::chain(&chain)).into_iter().collect();
+                for diff_id in layers.iter().rev() {
+                    let missing = || Fault::not_found(format!("layer {diff_id}: it is not in the store"));
+                    originals.push(Original::layer(&self.layer(diff_id)?.ok_or_else(missing)?));
+                }
+                let mut dirs: Vec<PathBuf> = Vec::with_capacity(originals.len());
+                for dir in moved::copies(self, &originals, owners)? {
+                    if !dirs.contains(&dir) {
+                        dirs.push(dir);
+                    }
+                }
+                dirs
+            }
+        };
+        let userxattr = self.layout.rootless();
+        Ok(RootMount::Overlay { lower, upper: dirs.upper(), work: dirs.work(), volatile, userxattr })
+    }
+
+    /// The directories of a stack of layers (diff ids, bottom first), top first.
+    pub fn layer_dirs(&self, layers: &[Digest]) -> Result<Vec<PathBuf>> {
         let chain = chain::settle(self, layers)?;
         let mut lower = Vec::with_capacity(layers.len() + 1);
         lower.extend(chain.fixes.then(|| chain.dir.join("diff")));
@@ -144,8 +179,7 @@ impl Store {
                 lower.push(dir);
             }
         }
-        let userxattr = self.layout.rootless();
-        Ok(RootMount::Overlay { lower, upper: dirs.upper(), work: dirs.work(), volatile, userxattr })
+        Ok(lower)
     }
 
     /// The bytes that a container added or changed.

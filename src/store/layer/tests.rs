@@ -210,7 +210,7 @@ fn find(mount: &RootMount, path: &str) -> Option<PathBuf> {
 
 fn mount_of(fixture: &Fixture, layers: &[Digest]) -> RootMount {
     let dirs = ContainerDirs { disk: fixture.dir.path().join("disk"), run: fixture.dir.path().join("run-of-it") };
-    fixture.store.root_mount(layers, &dirs, false).unwrap()
+    fixture.store.root_mount(layers, &dirs, false, None).unwrap()
 }
 
 #[test]

@@ -4,9 +4,11 @@
 //! hold an overlay's marks.
 
 use super::chain::copy_attributes;
-use super::extract::{Bytes, clean, kind, split};
+use super::extract::{Bytes, clean, is_whiteout, kind, split};
+use super::moved::{Move, copy_mark};
 use super::{Layer, LayerRecord};
 use crate::fault::Fault;
+use crate::model::container::IdMap;
 use crate::model::digest::Digest;
 use crate::store::{ContainerDirs, Store, tree};
 use crate::sys::path::{Resolve, openat2};
@@ -33,7 +35,13 @@ pub(super) fn root_dir(dirs: &ContainerDirs) -> PathBuf {
 }
 
 /// The copy, made unless it is there.
-pub(super) fn root(store: &Store, layers: &[Digest], dirs: &ContainerDirs, volatile: bool) -> Result<PathBuf> {
+pub(super) fn root(
+    store: &Store,
+    layers: &[Digest],
+    dirs: &ContainerDirs,
+    volatile: bool,
+    owners: Option<&IdMap>,
+) -> Result<PathBuf> {
     let root = root_dir(dirs);
     if root.is_dir() {
         return Ok(root);
@@ -43,11 +51,17 @@ pub(super) fn root(store: &Store, layers: &[Digest], dirs: &ContainerDirs, volat
     crate::store::root::make_dir(&making)?;
     let target = open(&making, OPEN_DIR, Mode::empty())?;
     nix::sys::stat::fchmod(&target, Mode::from_bits_truncate(0o755))?;
+    let moves = owners.map(Move::for_us).transpose()?;
+    if let Some(moves) = &moves {
+        // As long as no layer says whose it is.
+        let (uid, gid) = moves.owner(0, 0);
+        nix::unistd::fchown(&target, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    }
     for diff_id in layers {
         let missing =
             || Fault::not_found(format!("layer {diff_id}: it is not in the store")).hint("pull the image again");
         let layer = store.layer(diff_id)?.ok_or_else(missing)?;
-        apply(&layer, &target).with_context(|| format!("copying layer {diff_id}"))?;
+        apply(&layer, &target, moves.as_ref()).with_context(|| format!("copying layer {diff_id}"))?;
     }
     if !volatile {
         nix::unistd::syncfs(&target)?;
@@ -58,7 +72,7 @@ pub(super) fn root(store: &Store, layers: &[Digest], dirs: &ContainerDirs, volat
 }
 
 /// Puts a layer on what is there.
-fn apply(layer: &Layer, target: &OwnedFd) -> Result<()> {
+fn apply(layer: &Layer, target: &OwnedFd, moves: Option<&Move>) -> Result<()> {
     let LayerRecord { remarks, .. } = &layer.record;
     for (paths, keep) in [(&remarks.gone, false), (&remarks.opaque, true)] {
         for path in paths {
@@ -67,7 +81,7 @@ fn apply(layer: &Layer, target: &OwnedFd) -> Result<()> {
     }
     let source = open(&layer.dir.join("diff"), OPEN_DIR, Mode::empty())?;
     let implicit = remarks.implicit.iter().map(|path| path.as_bytes().to_vec()).collect();
-    let mut copy = Copy { implicit, links: HashMap::new(), root: target.try_clone()? };
+    let mut copy = Copy { implicit, links: HashMap::new(), root: target.try_clone()?, moves, marks: false };
     copy.directory(&source, target, &mut Vec::new())?;
     for (path, link) in &remarks.dangling {
         let (path, link) = (clean(path.as_bytes())?, clean(link.as_bytes())?);
@@ -114,14 +128,25 @@ fn parent(target: &OwnedFd, path: &[u8]) -> Result<Option<(OwnedFd, CString)>> {
     Ok(dir.zip(Some(CString::new(name)?)))
 }
 
-struct Copy {
+/// One layer alone, an overlay's marks included, with the owners of `moves`.
+pub(super) fn copy_moved(source: &OwnedFd, target: &OwnedFd, moves: &Move) -> Result<()> {
+    let root = target.try_clone()?;
+    let mut copy = Copy { implicit: BTreeSet::new(), links: HashMap::new(), root, moves: Some(moves), marks: true };
+    copy.directory(source, target, &mut Vec::new())
+}
+
+struct Copy<'a> {
     implicit: BTreeSet<Vec<u8>>,
     /// Inode → where its first name was copied to.
     links: HashMap<u64, CString>,
     root: OwnedFd,
+    /// Which owners the copy gets; none: the same.
+    moves: Option<&'a Move>,
+    /// An overlay will lie on it: its marks are copied, too.
+    marks: bool,
 }
 
-impl Copy {
+impl Copy<'_> {
     fn directory(&mut self, source: &OwnedFd, target: &OwnedFd, path: &mut Vec<u8>) -> Result<()> {
         for (name, is_dir) in tree::list(source)? {
             let length = path.len();
@@ -129,7 +154,7 @@ impl Copy {
                 path.push(b'/');
             }
             path.extend_from_slice(name.to_bytes());
-            let stat = fstatat(source, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?;
+            let stat = self.moved(fstatat(source, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?);
             if is_dir {
                 let fresh = self.make_dir(target, &name)?;
                 let from = openat(source, name.as_c_str(), OPEN_DIR, Mode::empty())?;
@@ -137,6 +162,9 @@ impl Copy {
                 self.directory(&from, &to, path)?;
                 if fresh || !self.implicit.contains(path.as_slice()) {
                     copy_attributes(&from, &stat, &to)?;
+                }
+                if self.marks {
+                    copy_mark(&from, &to)?;
                 }
             } else {
                 tree::remove_at(target, &name)?;
@@ -146,9 +174,20 @@ impl Copy {
             path.truncate(length);
         }
         if path.is_empty() && !self.implicit.contains(&Vec::new()) {
-            copy_attributes(source, &nix::sys::stat::fstat(source)?, target)?;
+            copy_attributes(source, &self.moved(nix::sys::stat::fstat(source)?), target)?;
+        }
+        if path.is_empty() && self.marks {
+            copy_mark(source, target)?;
         }
         Ok(())
+    }
+
+    /// With the owner that the copy gets.
+    fn moved(&self, mut stat: FileStat) -> FileStat {
+        if let Some(moves) = self.moves {
+            moves.apply(&mut stat);
+        }
+        stat
     }
 
     /// Whether it had to be made.
@@ -185,6 +224,9 @@ impl Copy {
             }
             SFlag::S_IFLNK => symlinkat(readlinkat(source, name)?.as_os_str(), target, name)?,
             format => mknodat(target, name, format, mode, stat.st_rdev)?,
+        }
+        if is_whiteout(stat) {
+            return Ok(());
         }
         let owner = (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)));
         fchownat(target, name, owner.0, owner.1, AtFlags::AT_SYMLINK_NOFOLLOW)?;
