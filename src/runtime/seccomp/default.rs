@@ -4,7 +4,7 @@ use super::rules::{ALLOW, Argument, Compare, Rule, Rules, errno};
 use crate::sys::capability::Set;
 
 /// Raised with every change here, so that no cached filter of an older profile is used.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Always.
 const ALWAYS: &str = "
@@ -67,9 +67,10 @@ const WITH: &[(&str, &str)] = &[
     ("CAP_PERFMON", "perf_event_open"),
 ];
 
-/// The families of sockets: those in use, without AF_ALG (38) and AF_VSOCK (40), which lead past the container.
-const FAMILIES: [std::ops::RangeInclusive<u64>; 8] =
-    [0..=11, 13..=18, 21..=22, 24..=24, 26..=33, 35..=36, 39..=39, 41..=45];
+/// The families of sockets: all but AF_ALG (38) and AF_VSOCK (40), which lead past the container. The kernel looks at the
+/// low 32 bits only, so a family with more is refused: to docker's own filter, which compares all 64, 1 << 32 | 38 is
+/// some unknown family, and the kernel then makes an AF_ALG socket.
+const FAMILIES: [std::ops::RangeInclusive<u64>; 3] = [0..=37, 39..=39, 41..=0xffff_ffff];
 
 /// What `personality(2)` may be asked for: Linux, and Linux as it was, with and without random addresses; and the question.
 const PERSONALITIES: [u64; 5] = [0, 8, 0x20000, 0x20008, 0xffff_ffff];

@@ -2,6 +2,9 @@
 
 mod compile;
 mod default;
+#[cfg(test)]
+mod docker_tests;
+pub mod interpret;
 mod profile;
 mod rules;
 mod table;
