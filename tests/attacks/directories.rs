@@ -1,65 +1,17 @@
 //! Images whose paths lead elsewhere.
 
+use super::canary::{Canary, TOKEN};
+use crate::container::everywhere;
 use crate::support::image::{Image, Layer};
-use crate::support::{Sandbox, met, needs};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-/// A directory on the host that nothing may touch or read.
-struct Canary {
-    dir: PathBuf,
-    before: BTreeMap<PathBuf, (u32, u64, Vec<u8>)>,
-}
-
-const TOKEN: &str = "canary-token-7a31";
-
-impl Canary {
-    fn new(sandbox: &Sandbox) -> Canary {
-        let dir = sandbox.path("work/canary");
-        for name in
-            ["ptmx", "null", "console", "pts/x", "shm/x", "hosts", "hostname", "resolv.conf", "passwd", ".containerenv"]
-        {
-            sandbox.file(&format!("work/canary/{name}"), TOKEN);
-        }
-        let before = Canary::look(&dir);
-        Canary { dir, before }
-    }
-
-    fn look(dir: &Path) -> BTreeMap<PathBuf, (u32, u64, Vec<u8>)> {
-        use std::os::unix::fs::MetadataExt;
-        let mut found = BTreeMap::new();
-        let mut todo = vec![dir.to_path_buf()];
-        while let Some(dir) = todo.pop() {
-            for entry in std::fs::read_dir(&dir).unwrap().flatten() {
-                let stat = std::fs::symlink_metadata(entry.path()).unwrap();
-                let content = if stat.is_file() { std::fs::read(entry.path()).unwrap() } else { Vec::new() };
-                if stat.is_dir() {
-                    todo.push(entry.path());
-                }
-                found.insert(entry.path(), (stat.mode(), u64::from(stat.uid()), content));
-            }
-        }
-        found
-    }
-
-    fn is_untouched(&self, what: &str) {
-        assert_eq!(Canary::look(&self.dir), self.before, "{what} changed the host");
-    }
-}
-
-fn everywhere(test: impl Fn(&Sandbox)) {
-    test(&Sandbox::with_busybox());
-    if met("rootless") {
-        test(&Sandbox::rootless().load_busybox());
-    }
-}
+use crate::support::{Sandbox, needs};
+use std::path::Path;
 
 /// R10, R11: what the engine makes in `/dev` must not be made where the image's `/dev` points.
 #[test]
 fn an_image_whose_dev_is_a_link_harms_nobody() {
     everywhere(|sandbox| {
         let canary = Canary::new(sandbox);
-        let host = canary.dir.display().to_string();
+        let host = canary.host();
         let up = format!("../../../../../../../..{host}");
         for (number, target) in [host.as_str(), &up, "/proc/1/root", "/", ".", "/etc"].iter().enumerate() {
             let name = format!("dev{number}:latest");
@@ -84,7 +36,7 @@ fn an_image_whose_dev_is_a_link_harms_nobody() {
 fn an_image_whose_proc_is_a_link_is_refused() {
     everywhere(|sandbox| {
         let canary = Canary::new(sandbox);
-        let host = canary.dir.display().to_string();
+        let host = canary.host();
         for (number, (path, target)) in
             [("proc", "/x"), ("proc", host.as_str()), ("sys", host.as_str()), ("sys", "/etc")].iter().enumerate()
         {
@@ -102,7 +54,7 @@ fn an_image_whose_proc_is_a_link_is_refused() {
 fn engine_files_follow_no_link_out_of_the_image() {
     everywhere(|sandbox| {
         let canary = Canary::new(sandbox);
-        let host = canary.dir.display().to_string();
+        let host = canary.host();
         let files =
             ["etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/passwd", "run/.containerenv", "etc/localtime"];
         for (number, file) in files.iter().enumerate() {
@@ -164,7 +116,7 @@ fn mounts_follow_links_within_the_container_only() {
     needs![root];
     let sandbox = Sandbox::with_busybox();
     let canary = Canary::new(&sandbox);
-    let host = canary.dir.display().to_string();
+    let host = canary.host();
     let layer = Layer::new().symlink("l", &host).symlink("up", "../../../..").symlink("d", "/target/missing");
     sandbox.load(&Image::new("links:latest").from_busybox().layer(layer));
     let source = sandbox.file("work/source/file", "the source\n");

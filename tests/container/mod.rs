@@ -6,7 +6,7 @@ mod exec;
 mod kill;
 mod list;
 mod logs;
-mod monitor;
+pub mod monitor;
 mod pause;
 mod prune;
 mod rename;

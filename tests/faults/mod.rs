@@ -2,7 +2,7 @@
 //!
 //! `FAULTS=all` (`make faults`) looks at every moment, the suite at some, with fixed seeds.
 
-mod disk;
+pub mod disk;
 mod disk_full;
 mod kill;
 mod power_cut;
@@ -13,10 +13,10 @@ fn all() -> bool {
 }
 
 /// A small generator of pseudo-random numbers (xorshift): the same seed, the same test.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

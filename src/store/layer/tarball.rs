@@ -256,7 +256,7 @@ fn number(field: &[u8]) -> Result<i64> {
 
 /// `LENGTH KEY=VALUE\n`, over and over. The last of a key counts.
 fn parse_pax(mut bytes: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut records: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let mut records: Vec<(&[u8], &[u8])> = Vec::new();
     let bad = || broken("a PAX header is malformed");
     while !bytes.is_empty() {
         let space = bytes.iter().take(10).position(|byte| *byte == b' ').ok_or_else(bad)?;
@@ -274,11 +274,15 @@ fn parse_pax(mut bytes: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         if key.starts_with(b"GNU.sparse.") {
             return Err(Fault::unsupported("layer has a sparse file, whose tar form readers disagree about").into());
         }
-        records.retain(|(known, _)| known != key);
-        records.push((key.to_vec(), value.to_vec()));
+        records.push((key, value));
         bytes = &bytes[length..];
     }
-    Ok(records)
+    // Not by comparing each with all others: a header of 1 MB can have 100,000 keys.
+    let mut seen = std::collections::HashSet::new();
+    records.reverse();
+    records.retain(|(key, _)| seen.insert(*key));
+    records.reverse();
+    Ok(records.into_iter().map(|(key, value)| (key.to_vec(), value.to_vec())).collect())
 }
 
 fn entry(block: &[u8; BLOCK], extensions: Extensions) -> Result<Entry> {
