@@ -13,6 +13,7 @@
 //!   6  cli                   arguments and terminal: one file per command
 //!   4  engine                what the product does: every verb once
 //!   3  image   monitor       images in and out · one small process per container
+//!      network               bridges, addresses, names, ports, the firewall
 //!      rootless              joining the user's namespace, before anything else
 //!   2  config  store  registry  runtime
 //!   1  sys     model         the kernel as safe Rust · the words
@@ -56,6 +57,7 @@ pub mod store;
 
 pub mod image;
 pub mod monitor;
+pub mod network;
 
 pub mod engine;
 

@@ -15,8 +15,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("runtime", &["sys"]),
     ("rootless", &["model", "sys", "config"]),
     ("monitor", &["model", "sys", "runtime"]),
+    ("network", &["model", "sys", "store"]),
     ("image", &["model", "sys", "store", "registry"]),
-    ("engine", &["model", "sys", "config", "store", "registry", "runtime", "rootless", "monitor", "image"]),
+    ("engine", &["model", "sys", "config", "store", "registry", "runtime", "rootless", "monitor", "network", "image"]),
     ("cli", &["model", "config", "engine"]),
 ];
 

@@ -11,6 +11,7 @@ use crate::model::digest::Digest;
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::{Change, Phase};
 use crate::model::name::Name;
+use crate::model::network::NetworkState;
 use crate::trip;
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -105,6 +106,9 @@ pub struct ContainerRecord {
     /// Where the record is kept.
     #[serde(default)]
     pub place: Place,
+    /// What it has of networks, while it runs.
+    #[serde(default, skip_serializing_if = "crate::model::container::is_default")]
+    pub network: NetworkState,
     /// What the engine worked out and wants to find again (command line after image defaults, user, paths …).
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub resolved: serde_json::Value,
@@ -570,6 +574,7 @@ mod tests {
             exit: ExitReason::default(),
             restart_count: 0,
             place: Place::Disk,
+            network: NetworkState::default(),
             resolved: serde_json::Value::Null,
         }
     }

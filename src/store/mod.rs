@@ -2,7 +2,7 @@
 //!
 //! The disk is the truth: a [`Store`] is only a handle on two directories. Whatever is written appears whole or not
 //! at all; what the user was told is done survives a power cut. Locks are `flock`s. In this order, to be taken by
-//! everybody who takes more than one: [`Hold`] (shared) → layer → images → container.
+//! everybody who takes more than one: [`Hold`] (shared) → layer → images → container → networks → rules.
 
 pub mod blob;
 pub mod check;
@@ -11,6 +11,7 @@ pub mod images;
 pub mod layer;
 pub mod lock;
 pub mod names;
+pub mod networks;
 pub mod prune;
 pub mod record;
 pub mod root;
@@ -24,6 +25,7 @@ pub use containers::{
 pub use images::{ImageRecord, Images, LockedImages};
 pub use layer::{Driver, Layer, LayerReader, LayerRecord, LayerWriter, RootMount, StagedLayer, unpack_role};
 pub use lock::{Hold, LayerLock};
+pub use networks::{LockedNetworks, RulesLock};
 pub use prune::Pruned;
 pub use root::{Layout, Roots};
 

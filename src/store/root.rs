@@ -15,10 +15,12 @@
 //!      staging/RANDOM.BOOT/         a layer on its way; trusted in the boot BOOT only
 //!      containers/ID/               container.json, upper/, work/, files
 //!      names/NAME                   a symbolic link to the id that holds the name
+//!      networks/NAME.json           one network; networks.lock: who may change them
 //!      reserve                      room for an index when the disk is full
 //!      trash/                       on its way out
 //! RUN/containers/ID/                sockets, fifos, exit record
 //!     records/ID                    a record of this boot, newer than ROOT's
+//!     networks/ID/                  a network's leases and names; networks/{lock,rules}: the firewall's
 //! ```
 
 use crate::model::digest::Digest;
@@ -33,11 +35,11 @@ use std::path::{Path, PathBuf};
 #[rustfmt::skip]
 pub const OF_ROOT: &[&str] = &[
     "version", "driver", "images.json", "images.lock", "layers.lock", "reserve", "blobs", "known", "partial", "layers",
-    "chains", "moved", "staging", "containers", "names", "trash",
+    "chains", "moved", "staging", "containers", "names", "networks", "networks.lock", "trash",
 ];
 
 /// All of our names below RUN. (A user's namespace is found there, too, and stays: it is in use.)
-pub const OF_RUN: &[&str] = &["containers", "records", "cache"];
+pub const OF_RUN: &[&str] = &["containers", "records", "networks", "cache"];
 
 /// Where a store is and how it is to be used.
 #[derive(Debug, Clone)]
@@ -186,6 +188,23 @@ impl Layout {
 
     pub(super) fn name(&self, name: &Name) -> PathBuf {
         self.names().join(name.as_str())
+    }
+
+    pub(super) fn networks(&self) -> PathBuf {
+        self.root.join("networks")
+    }
+
+    pub(super) fn network(&self, name: &Name) -> PathBuf {
+        self.networks().join(format!("{name}.json"))
+    }
+
+    pub(super) fn networks_lock(&self) -> PathBuf {
+        self.root.join("networks.lock")
+    }
+
+    /// What is true of networks in this boot only.
+    pub fn run_networks(&self) -> PathBuf {
+        self.run.join("networks")
     }
 
     /// For pieces that are kept between commands and can be made anew at any time (compiled filters, caches).

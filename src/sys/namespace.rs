@@ -2,7 +2,7 @@
 
 use super::path::check;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// Moves this process into the namespace that `fd` is, which must be of `kind` (`CLONE_NEW…`), or into those kinds of
 /// namespaces of the process that `fd` is (a pidfd).
@@ -27,4 +27,31 @@ pub fn set_hostname(name: &[u8]) -> io::Result<()> {
 pub fn set_domainname(name: &[u8]) -> io::Result<()> {
     // SAFETY: the name has the length that is given.
     check(unsafe { libc::setdomainname(name.as_ptr().cast(), name.len()) })
+}
+
+/// The network namespace of this thread.
+pub fn own_network() -> io::Result<OwnedFd> {
+    Ok(std::fs::File::open("/proc/thread-self/ns/net")?.into())
+}
+
+/// Does `work` in a thread of its own that has joined the network namespace `fd`. Sockets made there belong to it for
+/// ever, wherever they are used.
+pub fn in_network<T: Send>(fd: BorrowedFd<'_>, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    in_thread(|| join(fd, libc::CLONE_NEWNET).map(|()| work()))
+}
+
+/// Does `work` in a thread of its own in a new network namespace, which lives as long as the descriptor of it, a
+/// process or a socket in it.
+pub fn in_new_network<T: Send>(work: impl FnOnce(OwnedFd) -> T + Send) -> io::Result<T> {
+    in_thread(|| {
+        unshare(libc::CLONE_NEWNET)?;
+        Ok(work(own_network()?))
+    })
+}
+
+fn in_thread<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(256 << 10).spawn_scoped(scope, work)?;
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of ours died")))
+    })
 }

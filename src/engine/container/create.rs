@@ -11,6 +11,7 @@ use crate::model::container::{ContainerSpec, ImageSource, MountKind, NamespaceMo
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::{Change, Phase};
 use crate::model::name::Name;
+use crate::model::network::NetworkState;
 use crate::model::progress::Progress;
 use crate::store::{ContainerRecord, ExitReason, ImageIdentity, LockedContainer, Place};
 use anyhow::{Context, Result};
@@ -102,6 +103,7 @@ pub(super) fn make(
         exit: ExitReason::default(),
         restart_count: 0,
         place,
+        network: NetworkState::default(),
         resolved: serde_json::to_value(&resolved)?,
     };
     let mut container = engine.store.create_container(record, place).map_err(|error| in_own_words(engine, error))?;
