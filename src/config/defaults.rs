@@ -36,6 +36,8 @@ pub struct Defaults {
     pub init: bool,
     /// `read_only`
     pub read_only: bool,
+    /// `no_new_privileges`
+    pub no_new_privileges: bool,
     /// `tz`
     pub timezone: Option<String>,
     /// `umask`
@@ -95,6 +97,7 @@ impl Defaults {
         defaults.shm_size = containers.size("shm_size")?;
         defaults.init = containers.flag("init")?;
         defaults.read_only = containers.flag("read_only")?;
+        defaults.no_new_privileges = containers.flag("no_new_privileges")?;
         defaults.timezone = containers.text("tz")?.filter(|zone| !zone.is_empty());
         if let Some(text) = containers.text("umask")? {
             let mask = u32::from_str_radix(&text, 8).ok().filter(|mask| *mask <= 0o777);
@@ -149,6 +152,9 @@ impl Defaults {
         spec.shm_size = spec.shm_size.or(self.shm_size);
         spec.process.init |= self.init;
         spec.security.read_only |= self.read_only;
+        if self.no_new_privileges {
+            spec.security.no_new_privileges.get_or_insert(true);
+        }
         spec.process.timezone = spec.process.timezone.take().or_else(|| self.timezone.clone());
         spec.process.umask = spec.process.umask.or(self.umask);
         spec.process.stop_timeout = spec.process.stop_timeout.or(self.stop_timeout);
@@ -296,6 +302,7 @@ mod tests {
             tz = "local"
             netns = "host"
             init = true
+            no_new_privileges = true
             apparmor_profile = "is podman's business"
             [engine]
             stop_timeout = 3
@@ -311,7 +318,7 @@ mod tests {
         assert_eq!((defaults.pids_limit, defaults.shm_size, defaults.umask), (Some(0), Some(64 << 20), Some(0o027)));
         assert_eq!((defaults.stop_timeout, defaults.detach_keys.as_deref()), (Some(3), Some("")));
         assert_eq!(defaults.network, NetworkMode::Host);
-        assert!(defaults.init);
+        assert!(defaults.init && defaults.no_new_privileges);
     }
 
     #[test]
@@ -346,8 +353,12 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_file() {
-        let file = "[containers]\ntz = 'UTC'\nenv = ['A=file', 'B=file']\nnetns = 'host'\n";
+        let file = "[containers]\ntz = 'UTC'\nenv = ['A=file', 'B=file']\nnetns = 'host'\nno_new_privileges = true\n";
         let mut spec = ContainerSpec::default();
+        defaults(file).expect("a right file").apply(&mut spec);
+        assert_eq!(spec.security.no_new_privileges, Some(true));
+        let mut spec = ContainerSpec::default();
+        spec.security.no_new_privileges = Some(false);
         spec.process.timezone = Some("local".into());
         spec.process.env = vec!["A=flag".into()];
         spec.namespaces.network = NetworkMode::None;
@@ -355,5 +366,6 @@ mod tests {
         assert_eq!(spec.process.timezone.as_deref(), Some("local"));
         assert_eq!(spec.process.env, ["A=file", "B=file", "A=flag"]); // later ones win
         assert_eq!(spec.namespaces.network, NetworkMode::None);
+        assert_eq!(spec.security.no_new_privileges, Some(false));
     }
 }

@@ -120,7 +120,7 @@ impl Child {
             Step::LabelExec { slot, attribute, text } => return self.label(*slot, attribute, text),
             Step::Terminal(terminal) => return self.terminal(terminal, inside),
             Step::Descriptor { fd, number } => process::duplicate_to(fd.as_fd(), *number),
-            Step::Keyring(name) => keyring::new_session_keyring(name),
+            Step::Keyring(name) => keyring::join_session_keyring(name),
             Step::Limit { resource, limit, .. } => limits::set(*resource, *limit),
             Step::Umask(mask) => {
                 process::set_umask(*mask);

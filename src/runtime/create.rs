@@ -128,8 +128,16 @@ pub(super) fn carry_out(plan: Plan) -> Result<(Running, Vec<Step>, Outside)> {
                     return Err(Fault::new(Kind::Internal, "a process without pidfd").into());
                 }
                 Some((Message::Failed { step, errno, fatal: false, .. }, _)) => {
-                    let step = steps.get(usize::from(step)).map(Step::describe).unwrap_or_default();
-                    log::debug!("{step}: {}", words::because(errno));
+                    let step = steps.get(usize::from(step));
+                    // Its program could use the caller's keys, should its filter let it.
+                    if matches!(step, Some(Step::Keyring(_))) && errno == libc::EDQUOT {
+                        running.warnings.push(
+                            "the user's quota of keys is used up: the container has the session keyring of whoever \
+                             started it (see /proc/sys/kernel/keys)"
+                                .into(),
+                        );
+                    }
+                    log::debug!("{}: {}", step.map(Step::describe).unwrap_or_default(), words::because(errno));
                 }
                 Some((Message::Failed { step, errno, found, .. }, _)) => {
                     return Err(words::explain(&steps, step.into(), errno, found).into());

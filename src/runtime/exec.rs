@@ -74,7 +74,7 @@ fn plan(request: Exec) -> Result<Plan> {
         gate: false,
         init: false,
         make_directory: false,
-        keyring: None,
+        keyring: join.keyring.clone(),
     };
     plan::of_process(&details, stdio, preserved, &mut steps, &mut warnings).context("planning an exec")?;
     for step in &mut steps {

@@ -27,6 +27,7 @@ mod words;
 pub use create::{Create, Created, Running, create, run};
 pub use exec::{Exec, exec};
 pub use plan::can_map_layers;
+pub use plan::keyring_name;
 pub use root::RootSource;
 
 use oci_spec::runtime::{LinuxNamespaceType, Process, Spec};
@@ -62,6 +63,8 @@ pub enum Seccomp {
     /// Docker's default profile, for the capabilities that the process has.
     #[default]
     Default,
+    /// The same without i386's `socketcall(2)`, whose arguments lie in memory, where a filter can't look.
+    DefaultWithoutSocketcall,
     /// All.
     Unconfined,
     /// A profile's JSON text: docker's form (with `archMap`, `includes`, `excludes`) or OCI's.
@@ -118,6 +121,9 @@ pub struct Join {
     /// `linux.seccomp` of the container, for [`Seccomp::Spec`].
     #[serde(default)]
     pub profile: Option<oci_spec::runtime::LinuxSeccomp>,
+    /// Names the container's session keyring, which the process joins; `None`: it keeps ours.
+    #[serde(default)]
+    pub keyring: Option<String>,
     /// The container's cgroup: [`Running::cgroup`] when it was started.
     pub cgroup: Option<cgroup::Place>,
     /// As [`Bundle::cache_dir`].

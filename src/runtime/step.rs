@@ -71,7 +71,7 @@ pub enum Step {
     Terminal(Terminal),
     /// A descriptor for the program.
     Descriptor { fd: OwnedFd, number: i32 },
-    /// A session keyring of its own; at the quota we go on without.
+    /// The container's own session keyring; at the quota we go on without.
     Keyring(CString),
     /// A resource limit.
     Limit { resource: u32, limit: Limit, name: String },
@@ -229,7 +229,7 @@ impl Step {
             Step::LabelExec { .. } => "setting the security label".into(),
             Step::Terminal(_) => "making the terminal".into(),
             Step::Descriptor { number, .. } => format!("passing on descriptor {number}"),
-            Step::Keyring(_) => "making a session keyring".into(),
+            Step::Keyring(_) => "joining the container's session keyring".into(),
             Step::Limit { name, .. } => format!("setting ulimit {name}"),
             Step::Umask(_) => "setting the umask".into(),
             Step::Undumpable => "hiding from tracers".into(),

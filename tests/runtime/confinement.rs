@@ -1,7 +1,7 @@
 //! Capabilities, seccomp, masks, no-new-privileges.
 
 use crate::container::everywhere;
-use crate::support::Sandbox;
+use crate::support::{Sandbox, needs};
 
 fn status(sandbox: &Sandbox, options: &str, field: &str) -> String {
     let run = sandbox.run(&format!("run --rm {options} busybox sh -c 'grep ^{field}: /proc/self/status'"));
@@ -81,6 +81,16 @@ fn no_new_privileges_holds_for_exec_too() {
         sandbox.run("exec web grep NoNewPrivs /proc/self/status").ok().has("1").forget();
         sandbox.run("rm -f -t 0 web").ok().forget();
     });
+}
+
+#[test]
+fn no_new_privileges_can_be_the_default() {
+    needs![root];
+    let mut sandbox = Sandbox::with_busybox();
+    let file = sandbox.file("work/containers.conf", "[containers]\nno_new_privileges = true\n");
+    sandbox.env("CONTAINERS_CONF", &file.to_string_lossy());
+    assert_eq!(status(&sandbox, "", "NoNewPrivs"), "1");
+    assert_eq!(status(&sandbox, "--security-opt no-new-privileges=false", "NoNewPrivs"), "0");
 }
 
 #[test]

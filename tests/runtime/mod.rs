@@ -3,6 +3,8 @@
 mod cgroups;
 mod confinement;
 mod files;
+mod filter;
 mod identity;
 mod init;
+mod keyrings;
 mod roots;

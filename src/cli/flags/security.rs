@@ -19,7 +19,7 @@ pub struct SecurityFlags {
     /// All capabilities and devices, nothing masked
     #[arg(long)]
     privileged: bool,
-    /// no-new-privileges, seccomp=…, apparmor=…, label=…, mask=…, unmask=…, proc-opts=…
+    /// no-new-privileges, seccomp=…, socketcall=deny, apparmor=…, label=…, mask=…, unmask=…, proc-opts=…
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
 }
@@ -38,7 +38,8 @@ impl SecurityFlags {
         security.privileged = self.privileged;
         for (index, text) in self.security_opt.iter().enumerate() {
             match parse_security_option(text, index + 1)? {
-                SecurityOption::NoNewPrivileges(yes) => security.no_new_privileges = yes,
+                SecurityOption::NoNewPrivileges(yes) => security.no_new_privileges = Some(yes),
+                SecurityOption::DenySocketcall(yes) => security.deny_socketcall = yes,
                 SecurityOption::SeccompDefault => security.seccomp = SeccompProfile::Default,
                 SecurityOption::SeccompUnconfined => security.seccomp = SeccompProfile::Unconfined,
                 SecurityOption::SeccompFile(path) => {
@@ -57,6 +58,9 @@ impl SecurityFlags {
                 SecurityOption::Unmask(paths) => security.unmask.extend(paths),
                 SecurityOption::ProcOptions(options) => security.proc_options.extend(options),
             }
+        }
+        if security.deny_socketcall && (security.privileged || security.seccomp != SeccompProfile::Default) {
+            return Err(Fault::invalid("socketcall=deny goes with the built-in seccomp profile only").into());
         }
         Ok(())
     }

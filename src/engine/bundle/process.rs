@@ -37,7 +37,7 @@ pub fn process(spec: &ContainerSpec, resolved: &Resolved, facts: &Facts) -> Resu
         .set_cwd(resolved.working_dir.clone().into())
         .set_capabilities(Some(capabilities))
         .set_rlimits(Some(rlimits(spec, facts)?))
-        .set_no_new_privileges(Some(spec.security.no_new_privileges))
+        .set_no_new_privileges(Some(spec.security.no_new_privileges.unwrap_or(false)))
         .set_apparmor_profile(security::apparmor(spec))
         .set_selinux_label(None)
         .set_oom_score_adj(spec.resources.oom_score_adj);

@@ -137,6 +137,7 @@ fn join(
         namespaces,
         seccomp: start::seccomp(&container.spec),
         profile: None,
+        keyring: Some(crate::runtime::keyring_name(container.id.as_str())),
         cgroup: own.cgroup,
         cache_dir: engine.store.layout().cache(),
     })

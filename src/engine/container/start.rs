@@ -241,6 +241,7 @@ fn reap(engine: &Engine, container: &Container) -> Result<Reap> {
 pub(super) fn seccomp(spec: &ContainerSpec) -> Seccomp {
     match &spec.security.seccomp {
         _ if spec.security.privileged => Seccomp::Unconfined,
+        SeccompProfile::Default if spec.security.deny_socketcall => Seccomp::DefaultWithoutSocketcall,
         SeccompProfile::Default => Seccomp::Default,
         SeccompProfile::Unconfined => Seccomp::Unconfined,
         SeccompProfile::Json(text) => Seccomp::Json(text.clone()),

@@ -15,12 +15,15 @@ pub struct Security {
     /// `--cap-drop`, upper case with `CAP_`, or `ALL`.
     #[serde(skip_serializing_if = "super::is_default")]
     pub cap_drop: Vec<String>,
-    /// `no-new-privileges`
+    /// `no-new-privileges`; `None`: the configuration's, else no.
     #[serde(skip_serializing_if = "super::is_default")]
-    pub no_new_privileges: bool,
+    pub no_new_privileges: Option<bool>,
     /// `seccomp=…`
     #[serde(skip_serializing_if = "super::is_default")]
     pub seccomp: SeccompProfile,
+    /// `socketcall=deny`: 32-bit programs can't use the one call that makes sockets of every family.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub deny_socketcall: bool,
     /// `apparmor=…`; `None`: the host's default for containers.
     #[serde(skip_serializing_if = "super::is_default")]
     pub apparmor: Option<String>,

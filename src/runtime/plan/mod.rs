@@ -11,7 +11,7 @@ mod rootfs;
 pub use mounts::clean;
 pub use namespaces::flag;
 pub use paths::sysctl_path;
-pub use process::{Request, of_process};
+pub use process::{Request, keyring_name, of_process};
 pub use rootfs::kernel_version;
 
 use super::cgroup::{self, CgroupDriver};

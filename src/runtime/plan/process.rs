@@ -62,10 +62,15 @@ impl Builder<'_> {
             gate,
             init: self.bundle.init,
             make_directory: true,
-            keyring: Some(format!("_ses.{}", self.bundle.id)),
+            keyring: Some(keyring_name(&self.bundle.id)),
         };
         of_process(&request, stdio, preserved, &mut self.steps, &mut self.warnings)
     }
+}
+
+/// How a container's session keyring is called: as runc has it.
+pub fn keyring_name(id: &str) -> String {
+    format!("_ses.{id}")
 }
 
 /// The steps from the streams to the program: the same for a container's first process and for any later one.

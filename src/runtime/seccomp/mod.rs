@@ -44,19 +44,28 @@ pub fn filter(
 ) -> Result<Option<Filter>> {
     let text = match (wanted, spec) {
         (Seccomp::Unconfined, _) | (Seccomp::Spec, None) => return Ok(None),
-        (Seccomp::Default, _) => None,
+        (Seccomp::Default | Seccomp::DefaultWithoutSocketcall, _) => None,
         (Seccomp::Json(text), _) => Some(text.clone()),
         (Seccomp::Spec, Some(spec)) => Some(serde_json::to_string(spec).context("writing the seccomp profile")?),
     };
     let key = key(text.as_deref(), capabilities);
     let path = cache_dir.join(format!("seccomp-{key}"));
-    if let Some(filter) = fs::read(&path).ok().and_then(|bytes| from_bytes(&bytes)) {
+    let path = match wanted {
+        Seccomp::DefaultWithoutSocketcall => {
+            std::path::PathBuf::from([path.as_os_str(), "-".as_ref()].join("".as_ref()))
+        }
+        _ => path,
+    };
+    if let Some(filter) = kept(cache_dir, &path).and_then(|bytes| from_bytes(&bytes)) {
         return Ok(Some(filter));
     }
-    let rules: Rules = match &text {
+    let mut rules: Rules = match &text {
         None => default::rules(capabilities),
         Some(text) => profile::parse(text, capabilities, kernel())?,
     };
+    if *wanted == Seccomp::DefaultWithoutSocketcall {
+        rules.rules.retain(|rule| rule.name != "socketcall");
+    }
     let filter = Filter { instructions: compile::compile(&rules)?, flags: rules.flags };
     if let Err(error) = keep(&path, &filter) {
         log::debug!("keeping a seccomp filter in {}: {error}", path.display());
@@ -106,6 +115,19 @@ fn from_bytes(bytes: &[u8]) -> Option<Filter> {
     Some(Filter { instructions: instructions.collect(), flags: u64::from_le_bytes(*flags) })
 }
 
+/// What was kept, unless somebody but us could have written it: an ordinary user's run directory may be below /tmp.
+fn kept(dir: &Path, path: &Path) -> Option<Vec<u8>> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    let ours = |found: &fs::Metadata| found.uid() == nix::unistd::geteuid().as_raw() && found.mode() & 0o022 == 0;
+    fs::symlink_metadata(dir).ok().filter(|found| found.is_dir() && ours(found))?;
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let mut file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+    file.metadata().ok().filter(|found| found.is_file() && ours(found) && found.len() < 1 << 16)?;
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut file, &mut bytes).ok()?;
+    Some(bytes)
+}
+
 /// Whole or not at all: two containers may start at once, and one may be killed.
 fn keep(path: &Path, filter: &Filter) -> std::io::Result<()> {
     let temporary = path.with_extension(std::process::id().to_string());
@@ -129,6 +151,58 @@ mod tests {
         fs::write(&kept[0], b"1234567").unwrap();
         assert!(filter(&Seccomp::Default, None, Set(1), dir.path()).unwrap().is_some());
         assert!(filter(&Seccomp::Unconfined, None, Set(1), dir.path()).unwrap().is_none());
+    }
+
+    /// What others could have put there is not taken; the control takes it, when it looks like ours.
+    #[test]
+    fn a_filter_from_somebody_else_is_not_taken() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let get = || filter(&Seccomp::Default, None, Set(1), dir.path()).unwrap().unwrap().instructions;
+        let right = get();
+        let path = fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap().path();
+        let allow = Filter { instructions: vec![Instruction { code: 6, jt: 0, jf: 0, k: rules::ALLOW }], flags: 0 };
+        let poison = || fs::write(&path, to_bytes(&allow)).unwrap();
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        poison();
+        set(&path, 0o600);
+        assert_eq!(get(), allow.instructions);
+        for (file, directory) in [(0o620, 0o700), (0o602, 0o700), (0o600, 0o720), (0o600, 0o1777)] {
+            poison();
+            set(&path, file);
+            set(dir.path(), directory);
+            assert_eq!(get(), right, "{file:o} in {directory:o}");
+            set(&path, 0o600);
+            set(dir.path(), 0o700);
+        }
+        // Nor what a link leads to.
+        let elsewhere = tempfile::NamedTempFile::new().unwrap();
+        fs::write(elsewhere.path(), to_bytes(&allow)).unwrap();
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), &path).unwrap();
+        assert_eq!(get(), right);
+        if nix::unistd::geteuid().is_root() {
+            poison();
+            std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+            assert_eq!(get(), right);
+        }
+    }
+
+    /// i386's one call for all socket calls, which no filter can see through, can be taken away.
+    #[test]
+    fn socketcall_goes_when_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let call = |number| interpret::Call { number, architecture: 0x4000_0003, ..interpret::Call::default() };
+        for _ in 0..2 {
+            for (wanted, answer) in [
+                (Seccomp::Default, rules::ALLOW),
+                (Seccomp::DefaultWithoutSocketcall, rules::errno(libc::EPERM as u32)),
+            ] {
+                let filter = filter(&wanted, None, Set(1), dir.path()).unwrap().unwrap();
+                assert_eq!(interpret::run(&filter.instructions, &call(102)), Some(answer), "{wanted:?}");
+                assert_eq!(interpret::run(&filter.instructions, &call(360)), Some(rules::ALLOW), "socketpair");
+            }
+        }
     }
 
     #[test]

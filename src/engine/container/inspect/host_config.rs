@@ -197,8 +197,11 @@ fn id_mappings(container: &Container) -> Value {
 
 fn security_options(security: &Security) -> Vec<String> {
     let mut options = Vec::new();
-    if security.no_new_privileges {
+    if security.no_new_privileges == Some(true) {
         options.push("no-new-privileges".to_string());
+    }
+    if security.deny_socketcall {
+        options.push("socketcall=deny".to_string());
     }
     match &security.seccomp {
         SeccompProfile::Default => {}

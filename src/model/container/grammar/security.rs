@@ -8,6 +8,7 @@ use crate::fault::Fault;
 #[allow(missing_docs)]
 pub enum Option {
     NoNewPrivileges(bool),
+    DenySocketcall(bool),
     SeccompDefault,
     SeccompUnconfined,
     SeccompFile(String),
@@ -36,6 +37,8 @@ pub fn parse_security_option(text: &str, number: usize) -> Result<Option, Fault>
         (_, "") => return Err(bad()),
         ("no-new-privileges", "true") => Option::NoNewPrivileges(true),
         ("no-new-privileges", "false") => Option::NoNewPrivileges(false),
+        ("socketcall", "deny") => Option::DenySocketcall(true),
+        ("socketcall", "allow") => Option::DenySocketcall(false),
         ("seccomp", "unconfined") => Option::SeccompUnconfined,
         ("seccomp", "builtin" | "default") => Option::SeccompDefault,
         ("seccomp", path) => Option::SeccompFile(path.into()),
@@ -130,6 +133,7 @@ mod tests {
         for (text, option) in [
             ("no-new-privileges", Option::NoNewPrivileges(true)),
             ("no-new-privileges:false", Option::NoNewPrivileges(false)),
+            ("socketcall=deny", Option::DenySocketcall(true)),
             ("seccomp=unconfined", Option::SeccompUnconfined),
             ("seccomp:unconfined", Option::SeccompUnconfined),
             ("seccomp=/a/b.json", Option::SeccompFile("/a/b.json".into())),
@@ -144,7 +148,9 @@ mod tests {
         ] {
             assert_eq!(parse_security_option(text, 1).unwrap(), option, "{text}");
         }
-        for text in ["", "foo", "foo=bar", "seccomp=", "label=foo", "label=type:", "no-new-privileges=x"] {
+        for text in
+            ["", "foo", "foo=bar", "seccomp=", "label=foo", "label=type:", "no-new-privileges=x", "socketcall=x"]
+        {
             assert!(parse_security_option(text, 1).is_err(), "{text:?}");
         }
     }
