@@ -38,7 +38,8 @@ fn range(line: &str) -> Option<(usize, usize)> {
 }
 
 /// The ranges of a program that can't be written to, from the text of a maps file. Not what the loader wrote to before
-/// it was made unwritable ("relro"): that lies directly before the writable data.
+/// it was made unwritable ("relro"): that comes last before the writable data, from which a linker may keep it a page
+/// apart.
 fn program(maps: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut lines = maps.lines().peekable();
@@ -46,9 +47,7 @@ fn program(maps: &str) -> Vec<(usize, usize)> {
         let mut words = line.split_ascii_whitespace().skip(1);
         let (Some(access), Some(path)) = (words.next(), words.nth(3)) else { continue };
         let Some((start, end)) = range(line) else { continue };
-        let before_data = lines.peek().is_some_and(|next| {
-            range(next).is_some_and(|(next_start, _)| next_start == end) && next.contains(" rw-p ")
-        });
+        let before_data = lines.peek().is_some_and(|next| next.contains(" rw-p "));
         if path.starts_with('/') && (access == "r-xp" || (access == "r--p" && !before_data)) {
             found.push((start, end));
         }
@@ -70,7 +69,10 @@ mod tests {
                     23eb6000-23ed4000 rw-p 00000000 00:00 0 [heap]\n\
                     7fd34561e000-7fd345620000 r-xp 00000000 00:00 0 [vdso]\n\
                     7ffea2791000-7ffea27b4000 rw-p 00000000 00:00 0 [stack]\n";
-        assert_eq!(program(maps), [(0x200000, 0x6c8000), (0x6c8000, 0x1626000)]);
+        let code = [(0x200000, 0x6c8000), (0x6c8000, 0x1626000)];
+        assert_eq!(program(maps), code);
+        let apart = maps.replace("0162f000-01633000 rw-p", "01630000-01633000 rw-p");
+        assert_eq!(program(&apart), code);
         assert_eq!(stack(maps, 0x7ffea27b0000), Some(0x7ffea2791000));
         assert_eq!(stack(maps, 0x7ffea2791800), None);
         assert_eq!(stack(maps, 0x1000), None);
