@@ -13,6 +13,7 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Client {
     socket: UnixStream,
+    pipe: Option<OwnedFd>,
     received: Vec<u8>,
     parsed: usize,
 }
@@ -24,6 +25,8 @@ pub struct Wants {
     pub output: bool,
     /// To give standard input.
     pub stdin: bool,
+    /// Standard output (not a terminal's) through a pipe instead of [`Said::Stdout`]: see [`Client::take_pipe`].
+    pub pipe: bool,
     /// To clean up after the exit itself: the monitor then doesn't spawn `@reap`, unless this client vanishes.
     pub cleaning: bool,
 }
@@ -43,7 +46,7 @@ impl Client {
     /// A client that is attached before the container starts; the descriptor is for [`super::spawn`].
     pub fn pair(wants: Wants) -> Result<(Client, OwnedFd)> {
         let (ours, theirs) = crate::sys::fd::socketpair().context("making a socket pair")?;
-        let client = Client::new(ours);
+        let mut client = Client::new(ours);
         client.hello(wants)?;
         Ok((client, theirs))
     }
@@ -60,7 +63,7 @@ impl Client {
             }
             Err(error) => return Err(error).with_context(|| format!("connecting to {}/attach", run_dir.display())),
         };
-        let client = Client::new(socket.into());
+        let mut client = Client::new(socket.into());
         match client.hello(wants) {
             Ok(()) => Ok(Some(client)),
             // It ended just now, and its exit record is in place.
@@ -69,19 +72,34 @@ impl Client {
     }
 
     fn new(socket: OwnedFd) -> Client {
-        Client { socket: socket.into(), received: Vec::new(), parsed: 0 }
+        Client { socket: socket.into(), pipe: None, received: Vec::new(), parsed: 0 }
     }
 
-    fn hello(&self, wants: Wants) -> Result<()> {
+    fn hello(&mut self, wants: Wants) -> Result<()> {
         let mut bits = 0;
         for (wanted, bit) in [
             (wants.output, frame::WANT_OUTPUT),
             (wants.stdin, frame::WANT_STDIN),
             (wants.cleaning, frame::WANT_CLEANING),
+            (wants.pipe, frame::WANT_PIPE),
         ] {
             bits |= if wanted { bit } else { 0 };
         }
-        self.send(Kind::Hello, &[bits])
+        if !wants.pipe {
+            return self.send(Kind::Hello, &[bits]);
+        }
+        let (reader, writer) = crate::sys::fd::pipe().context("making a pipe")?;
+        crate::sys::fd::widen(&reader);
+        let hello = frame::frame_bytes(Kind::Hello, &[bits]);
+        crate::sys::fd::send_with_fds(&self.socket, &hello, &[writer.as_fd()]).context("greeting the monitor")?;
+        self.pipe = Some(reader);
+        Ok(())
+    }
+
+    /// The pipe that standard output comes through, if that was wanted. It ends when the monitor does, or before it
+    /// tells of the exit: what is in it comes before [`Said::Exit`].
+    pub fn take_pipe(&mut self) -> Option<OwnedFd> {
+        self.pipe.take()
     }
 
     /// Sends one frame of at most [`MOST`] bytes; waits while the monitor takes nothing.

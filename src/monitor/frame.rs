@@ -33,6 +33,9 @@ pub const WANT_OUTPUT: u8 = 1;
 pub const WANT_STDIN: u8 = 2;
 /// [`Kind::Hello`]: this client cleans up after the exit, unless it vanishes before it said [`Kind::Cleaned`].
 pub const WANT_CLEANING: u8 = 4;
+/// [`Kind::Hello`]: the writing end of a pipe comes along; standard output is to go there instead of into frames. The
+/// monitor closes it when the container has ended.
+pub const WANT_PIPE: u8 = 8;
 
 /// The length of a frame's head.
 pub const HEAD: usize = 8;

@@ -23,6 +23,7 @@ mod config;
 mod exit;
 pub mod frame;
 mod input;
+mod lane;
 pub mod log;
 pub mod paths;
 mod peer;

@@ -1,8 +1,8 @@
 //! The monitor's side of one attached client.
 
 use super::frame::{self, HEAD, Kind, MOST};
+use super::lane::{Lane, Shared};
 use crate::sys::fd;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Peer {
     socket: OwnedFd,
     wants: u8,
+    /// Where standard output goes instead of the socket.
+    lane: Option<Lane>,
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
     stalled: Option<Instant>,
@@ -34,6 +36,7 @@ impl Peer {
         Peer {
             socket,
             wants: 0,
+            lane: None,
             incoming: Vec::new(),
             outgoing: Vec::new(),
             stalled: None,
@@ -45,6 +48,10 @@ impl Peer {
     /// It hung up, spoke gibberish or was dropped.
     pub(super) fn gone(&self) -> bool {
         self.gone
+    }
+
+    pub(super) fn wants_output(&self) -> bool {
+        !self.gone && self.wants & frame::WANT_OUTPUT != 0
     }
 
     pub(super) fn wants_stdin(&self) -> bool {
@@ -63,7 +70,22 @@ impl Peer {
 
     /// Something is still to be sent.
     pub(super) fn pending(&self) -> bool {
+        self.sending() || self.waiting_lane().is_some()
+    }
+
+    /// Something is still to go through the socket.
+    pub(super) fn sending(&self) -> bool {
         !self.gone && !self.outgoing.is_empty()
+    }
+
+    /// The pipe that has to be waited for until it takes more.
+    pub(super) fn waiting_lane(&self) -> Option<&Lane> {
+        self.lane.as_ref().filter(|lane| lane.full())
+    }
+
+    /// Whether [`Peer::share`] may be called.
+    pub(super) fn can_share(&self) -> bool {
+        !self.gone && self.lane.as_ref().is_some_and(|lane| !lane.full())
     }
 
     /// When its patience is at an end, if it takes nothing and may not.
@@ -74,14 +96,54 @@ impl Peer {
     /// Drops it.
     pub(super) fn drop_it(&mut self) {
         self.gone = true;
+        self.lane = None;
         self.outgoing = Vec::new();
         self.incoming = Vec::new();
     }
 
     /// Sends output, if it wants any.
     pub(super) fn output(&mut self, kind: Kind, bytes: &[u8]) {
-        if self.wants & frame::WANT_OUTPUT != 0 {
-            self.send(kind, bytes);
+        if !self.wants_output() {
+            return;
+        }
+        match &mut self.lane {
+            Some(lane) if kind == Kind::Stdout => {
+                let written = lane.write(bytes);
+                self.lane_did(written.is_ok());
+            }
+            _ => self.send(kind, bytes),
+        }
+    }
+
+    /// Hands on standard output from pipe to pipe. With `keep`, what was handed on is still to be read.
+    pub(super) fn share(&mut self, output: &OwnedFd, keep: bool) -> Shared {
+        let Some(lane) = &mut self.lane else { return Shared::Nothing };
+        let shared = lane.share(output, keep);
+        self.lane_did(shared.is_ok());
+        shared.unwrap_or(Shared::Nothing)
+    }
+
+    /// The pipe that was waited for has room, or no reader any more.
+    pub(super) fn flush_lane(&mut self) {
+        if let Some(lane) = &mut self.lane {
+            let flushed = lane.flush();
+            self.lane_did(flushed.is_ok());
+        }
+        self.lane.take_if(|lane| lane.done());
+    }
+
+    /// No more output is coming.
+    pub(super) fn end_output(&mut self) {
+        self.lane.iter_mut().for_each(Lane::close);
+        self.lane.take_if(|lane| lane.done());
+    }
+
+    /// A client whose pipe has no reader any more is gone; one that is full has to hurry up from now on.
+    fn lane_did(&mut self, well: bool) {
+        if !well {
+            self.drop_it();
+        } else if self.outgoing.is_empty() {
+            self.stalled = self.waiting_lane().map(|_| Instant::now());
         }
     }
 
@@ -119,17 +181,18 @@ impl Peer {
         }
         if self.outgoing.is_empty() {
             self.outgoing = Vec::new();
-            self.stalled = None;
+            self.stalled = self.waiting_lane().map(|_| Instant::now());
         }
     }
 
     /// Reads once, without waiting, and hands on what was asked for.
     pub(super) fn receive(&mut self, buffer: &mut [u8], mut asked: impl FnMut(Asked)) {
-        let count = match receive_now(self.socket.as_fd(), buffer) {
-            Ok(Some(0)) | Err(_) => return self.drop_it(),
+        let (count, descriptors) = match fd::receive_now(&self.socket, buffer) {
+            Ok(Some((0, _))) | Err(_) => return self.drop_it(),
             Ok(None) => return,
-            Ok(Some(count)) => count,
+            Ok(Some(received)) => received,
         };
+        let mut descriptors = descriptors.into_iter();
         self.incoming.extend_from_slice(&buffer[..count]);
         let incoming = std::mem::take(&mut self.incoming);
         let mut rest = incoming.as_slice();
@@ -140,6 +203,10 @@ impl Peer {
             match (kind, bytes) {
                 (Kind::Hello, &[wants]) => {
                     self.wants = wants;
+                    if wants & frame::WANT_PIPE != 0 {
+                        let Some(lane) = descriptors.next().and_then(Lane::new) else { return self.drop_it() };
+                        self.lane = Some(lane);
+                    }
                     if wants & frame::WANT_OUTPUT != 0 {
                         fd::widen(&self.socket);
                     }
@@ -162,19 +229,5 @@ impl Peer {
 impl AsFd for Peer {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
-    }
-}
-
-/// `None`: nothing there now; `Some(0)`: the end.
-fn receive_now(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-    use nix::sys::socket::{MsgFlags, recv};
-    use std::os::fd::AsRawFd;
-    loop {
-        match recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
-            Ok(count) => return Ok(Some(count)),
-            Err(nix::Error::EAGAIN) => return Ok(None),
-            Err(nix::Error::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
     }
 }

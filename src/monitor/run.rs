@@ -4,6 +4,7 @@ use super::config::MonitorConfig;
 use super::exit::ExitRecord;
 use super::frame::{Kind, MOST};
 use super::input::Input;
+use super::lane::Shared;
 use super::log::{Log, Stamp, Stream};
 use super::peer::{Asked, Peer};
 use super::role::may_attach;
@@ -58,6 +59,9 @@ const IDLE: Duration = Duration::from_millis(500);
 /// What a dying container left in its pipes is read up to here; more can only come from somebody else's process that
 /// holds them (`--pid=host`), and would never end.
 const LAST_WORDS: usize = 4 << 20;
+
+/// An output may be read so often before it is somebody else's turn.
+const TURNS: usize = 16;
 
 /// More clients than this at once are turned away.
 const MOST_PEERS: usize = 64;
@@ -120,9 +124,12 @@ impl Monitor {
         for peer in &self.peers {
             // A container that doesn't read its input holds up who writes it.
             let read = !(peer.wants_stdin() && input.is_some());
-            set.add(peer, Interest { read, write: peer.pending() });
+            set.add(peer, Interest { read, write: peer.sending() });
         }
         let peers = self.peers.len();
+        let lanes: Vec<(usize, usize)> = (self.peers.iter().enumerate())
+            .filter_map(|(index, peer)| Some((index, set.add(peer.waiting_lane()?, Interest::WRITE))))
+            .collect();
         let timeout = self.timeout(running);
         if self.set.wait(timeout).is_err() {
             return false;
@@ -132,7 +139,7 @@ impl Monitor {
         for index in (0..watched).rev() {
             if self.set.ready(first_output + index).any() {
                 busy = true;
-                self.read_output(index);
+                self.take_output(index);
             }
         }
         if input.is_some_and(|index| self.set.ready(index).any()) {
@@ -146,6 +153,11 @@ impl Monitor {
             if ready.readable || ready.hung_up {
                 busy = true;
                 self.read_peer(index);
+            }
+        }
+        for (index, lane) in lanes {
+            if self.set.ready(lane).any() {
+                self.peers[index].flush_lane();
             }
         }
         if listener.is_some_and(|index| self.set.ready(index).any()) {
@@ -204,17 +216,66 @@ impl Monitor {
         until.into_iter().chain(idle).min()
     }
 
-    /// Reads once. `false`: nothing was there, or it is at its end (and forgotten).
-    fn read_output(&mut self, index: usize) -> bool {
+    /// Reads what is there, up to a limit: others have their turn, too.
+    fn take_output(&mut self, index: usize) {
+        for _ in 0..TURNS {
+            let more = match self.only_reader(index) {
+                Some(peer) => self.share_output(index, peer),
+                None => self.read_output(index) == MOST,
+            };
+            if !more || self.peers.iter().any(Peer::pending) {
+                break;
+            }
+        }
+        self.flush_log();
+    }
+
+    /// The one client that gets this output, if that can be without copying.
+    fn only_reader(&self, output: usize) -> Option<usize> {
+        let mut readers = (self.peers.iter().enumerate()).filter(|(_, peer)| peer.wants_output());
+        let (index, peer) = readers.next()?;
+        let able = !self.terminal && self.outputs[output].stream == Stream::Stdout && peer.can_share();
+        (able && readers.next().is_none()).then_some(index)
+    }
+
+    /// Hands on once, from pipe to pipe, then logs the same. Whether there may be more.
+    fn share_output(&mut self, index: usize, peer: usize) -> bool {
+        let output = &self.outputs[index];
+        let mut left = match self.peers[peer].share(&output.fd, self.log.is_some()) {
+            Shared::Bytes(count) => count,
+            Shared::Nothing => return false,
+            Shared::End => {
+                drop(self.outputs.remove(index));
+                return false;
+            }
+        };
+        let Some(log) = &mut self.log else { return true };
+        self.buffer.resize(MOST, 0);
+        let mut written = Ok(());
+        while left > 0 {
+            let room = left.min(MOST);
+            let Ok(count @ 1..) = nix::unistd::read(&output.fd, &mut self.buffer[..room]) else { break };
+            written = written.and(log.write(output.stream, &self.buffer[..count]));
+            left -= count;
+        }
+        if let Err(error) = written {
+            self.complain_of_log(&error);
+        }
+        left == 0
+    }
+
+    /// Reads once; its records may wait for [`Monitor::flush_log`]. 0: nothing was there, or it is at its end (and
+    /// forgotten).
+    fn read_output(&mut self, index: usize) -> usize {
         self.buffer.resize(MOST, 0);
         let output = &self.outputs[index];
         let count = match nix::unistd::read(&output.fd, &mut self.buffer) {
             Ok(count) if count > 0 => count,
-            Err(nix::Error::EAGAIN | nix::Error::EINTR) => return false,
+            Err(nix::Error::EAGAIN | nix::Error::EINTR) => return 0,
             // A terminal's controlling side fails with EIO when nobody has the other side open any more.
             _ => {
                 drop(self.outputs.remove(index));
-                return false;
+                return 0;
             }
         };
         let bytes = &self.buffer[..count];
@@ -230,7 +291,15 @@ impl Monitor {
         {
             self.complain_of_log(&error);
         }
-        true
+        count
+    }
+
+    fn flush_log(&mut self) {
+        if let Some(log) = &mut self.log
+            && let Err(error) = log.flush()
+        {
+            self.complain_of_log(&error);
+        }
     }
 
     /// A log that can't be written (disk full) doesn't stop the container; it is said once.
@@ -310,10 +379,9 @@ impl Monitor {
         let mut index = 0;
         while index < self.outputs.len() && words < LAST_WORDS {
             let before = self.outputs.len();
-            if self.read_output(index) {
-                words += MOST;
-            } else if self.outputs.len() == before {
-                index += 1;
+            match self.read_output(index) {
+                0 if self.outputs.len() == before => index += 1,
+                count => words += count,
             }
         }
         if let Some(mut log) = self.log.take()
@@ -342,6 +410,7 @@ impl Monitor {
         }
         let bytes = serde_json::to_vec(record).unwrap_or_default();
         for peer in &mut self.peers {
+            peer.end_output();
             peer.send(Kind::Exit, &bytes);
         }
         self.process.mount_namespace = None;

@@ -52,7 +52,8 @@ fn start(dir: &std::path::Path, script: &str, interactive: bool) -> (Monitor, Cl
     let pidfd = pidfd::open(child.id() as i32).unwrap();
     let log = Log::open(&config.log).unwrap();
     let process = Process { pidfd, is_child: true, cgroup: None, mount_namespace: None };
-    let (client, theirs) = Client::pair(Wants { output: true, stdin: interactive, cleaning: true }).unwrap();
+    let (client, theirs) =
+        Client::pair(Wants { output: true, stdin: interactive, cleaning: true, ..Wants::default() }).unwrap();
     let mut monitor = Monitor::new(config, process, Some(run_dir));
     monitor.outputs = streams.outputs;
     monitor.log = log;
@@ -61,6 +62,17 @@ fn start(dir: &std::path::Path, script: &str, interactive: bool) -> (Monitor, Cl
     peer.receive(&mut [0; 64], |asked| panic!("{asked:?} was asked for"));
     monitor.peers.push(peer);
     (monitor, client)
+}
+
+/// Lets the monitor's client have standard output through a pipe; gives back the end to read from.
+fn with_pipe(monitor: &mut Monitor) -> (Client, OwnedFd) {
+    let (mut client, theirs) =
+        Client::pair(Wants { output: true, cleaning: true, pipe: true, ..Wants::default() }).unwrap();
+    let mut peer = Peer::new(theirs);
+    peer.receive(&mut [0; 64], |asked| panic!("{asked:?} was asked for"));
+    monitor.peers = vec![peer];
+    let pipe = client.take_pipe().unwrap();
+    (client, pipe)
 }
 
 /// Everything that the client is told.
@@ -185,4 +197,88 @@ fn a_process_without_readers_goes_on() {
     drop(streams.outputs);
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(5));
+}
+
+fn numbers(text: &[u8]) -> Vec<u32> {
+    text.split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| std::str::from_utf8(line).unwrap().parse().unwrap())
+        .collect()
+}
+
+fn logged(dir: &std::path::Path) -> Vec<u8> {
+    let mut reader = LogReader::open(&dir.join("log"), LogDriver::JsonFile, None).unwrap();
+    let (mut all, mut record) = (Vec::new(), Record::default());
+    while reader.next(&mut record).unwrap() {
+        if record.stream.name() == "stdout" {
+            all.extend_from_slice(&record.bytes);
+        }
+    }
+    all
+}
+
+#[test]
+fn what_goes_from_pipe_to_pipe_is_whole_and_logged() {
+    for log in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut monitor, _) = start(dir.path(), "seq 1 300000; echo err >&2; exit 4", false);
+        let (client, pipe) = with_pipe(&mut monitor);
+        if !log {
+            monitor.log = None;
+        }
+        let reader = std::thread::spawn(move || {
+            let (mut all, mut pipe) = (Vec::new(), std::fs::File::from(pipe));
+            let mut block = [0; 10_000];
+            while let Ok(count @ 1..) = std::io::Read::read(&mut pipe, &mut block) {
+                all.extend_from_slice(&block[..count]);
+            }
+            all
+        });
+        let listener = std::thread::spawn(move || listen(client));
+        monitor.run();
+        let (stdout, stderr, record) = listener.join().unwrap();
+        assert_eq!((stdout.as_slice(), stderr.as_slice()), (&b""[..], &b"err\n"[..]));
+        assert_eq!(record.unwrap().code, Some(4));
+        let all = reader.join().unwrap();
+        assert!(numbers(&all).into_iter().eq(1..=300_000), "{} bytes came", all.len());
+        if log {
+            assert!(logged(dir.path()) == all);
+        }
+    }
+}
+
+#[test]
+fn one_reader_by_pipe_and_one_by_frames_both_get_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut monitor, frames) = start(dir.path(), "seq 1 100000", false);
+    let first = monitor.peers.pop().unwrap();
+    let (client, pipe) = with_pipe(&mut monitor);
+    monitor.peers.push(first);
+    let by_pipe = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        std::io::Read::read_to_end(&mut std::fs::File::from(pipe), &mut all).unwrap();
+        drop(client);
+        all
+    });
+    let by_frames = std::thread::spawn(move || listen(frames));
+    monitor.run();
+    let (by_pipe, by_frames) = (by_pipe.join().unwrap(), by_frames.join().unwrap().0);
+    assert!(numbers(&by_pipe).into_iter().eq(1..=100_000), "{} bytes came by pipe", by_pipe.len());
+    assert!(by_frames == by_pipe && logged(dir.path()) == by_pipe);
+}
+
+#[test]
+fn a_pipe_without_reader_loses_nothing_of_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut monitor, _) = start(dir.path(), "seq 1 100000", false);
+    let (client, pipe) = with_pipe(&mut monitor);
+    let gone = std::thread::spawn(move || {
+        let mut some = [0; 5000];
+        let mut pipe = std::fs::File::from(pipe);
+        std::io::Read::read_exact(&mut pipe, &mut some).unwrap();
+        drop((pipe, client));
+    });
+    monitor.run();
+    gone.join().unwrap();
+    assert!(numbers(&logged(dir.path())).into_iter().eq(1..=100_000));
 }

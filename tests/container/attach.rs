@@ -36,6 +36,43 @@ fn input_goes_in_and_its_end_too() {
     });
 }
 
+/// Output is handed on from pipe to pipe where the kernel can do that; what comes out is the same everywhere.
+#[test]
+fn output_goes_into_anything() {
+    use std::fs::OpenOptions;
+    let sandbox = Sandbox::with_busybox();
+    let expected: String = (1..=200_000).map(|number| format!("{number}\n")).collect();
+    let path = sandbox.path("output");
+    for log in ["json-file", "none"] {
+        let driver = format!("--log-driver={log}");
+        let run = ["run", "--rm", "--network=none", &driver, "busybox", "seq", "1", "200000"];
+        sandbox.args(&run).code(0).stdout_is(&expected).forget();
+        for append in [false, true] {
+            std::fs::write(&path, "before\n").expect("writable");
+            let file = OpenOptions::new().append(append).write(true).truncate(!append).open(&path).expect("writable");
+            assert!(sandbox.command(&run).stdout(file).status().expect("barge").success());
+            let wanted = if append { format!("before\n{expected}") } else { expected.clone() };
+            assert!(std::fs::read_to_string(&path).expect("text") == wanted, "{log}, append: {append}");
+        }
+        let null = OpenOptions::new().write(true).open("/dev/null").expect("there");
+        assert!(sandbox.command(&run).stdout(null).status().expect("barge").success());
+        let full =
+            sandbox.command(&run).stdout(OpenOptions::new().write(true).open("/dev/full").expect("there")).output();
+        let full = full.expect("barge");
+        assert!(!full.status.success() && String::from_utf8_lossy(&full.stderr).contains("No space left"), "{full:?}");
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("sockets");
+        let reader = std::thread::spawn(move || {
+            let mut text = String::new();
+            { ours }.read_to_string(&mut text).expect("text");
+            text
+        });
+        let mut command = sandbox.command(&run);
+        assert!(command.stdout(std::os::fd::OwnedFd::from(theirs)).status().expect("barge").success());
+        drop(command);
+        assert!(reader.join().expect("no panic") == expected);
+    }
+}
+
 /// -i without anybody attached keeps input open, for whoever comes; who goes doesn't close it.
 #[test]
 fn input_of_a_detached_container_stays_open() {

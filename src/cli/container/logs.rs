@@ -85,6 +85,7 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
     };
     container::logs::logs(engine, &ids, &options, &mut |event| match event {
         LogEvent::Record(index, record) => printer.add(index, record),
+        LogEvent::Missed(index) => printer.missed(index),
         LogEvent::Pause => printer.flush(),
     })
 }
@@ -131,6 +132,13 @@ impl Printer {
         }
         self.pending.extend_from_slice(&record.bytes);
         *middle = record.bytes.last() != Some(&b'\n');
+        Ok(())
+    }
+
+    /// Says so where it shows, between what came before and what comes after.
+    fn missed(&mut self, index: usize) -> Result<()> {
+        self.flush()?;
+        log::warn!("log of container {}: some lines were rotated away before they could be read", self.names[index]);
         Ok(())
     }
 

@@ -14,8 +14,9 @@ use crate::sys::pty;
 use crate::sys::signal::{Signals, end_by};
 use crate::sys::terminal::{RawMode, is_terminal, restore};
 use anyhow::{Context, Result};
+use nix::fcntl::{SpliceFFlags, splice};
 use nix::sys::signal::Signal;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 /// What to relay, and how.
@@ -42,7 +43,12 @@ impl AttachOptions {
 
     /// What to ask of the engine: for `StartOptions` and `container::attach`.
     pub fn streams(&self) -> Streams {
-        Streams { stdin: self.stdin, output: self.stdout || self.stderr, size: size() }
+        Streams {
+            stdin: self.stdin,
+            output: self.stdout || self.stderr,
+            pipe: self.stdout && !is_terminal(std::io::stdout()),
+            size: size(),
+        }
     }
 }
 
@@ -147,6 +153,7 @@ pub fn relay(attachment: &mut Attachment, options: &AttachOptions) -> Result<End
     // It may have changed since the attachment was made.
     attachment.resize(size())?;
     let mut relay = Relay {
+        pipe: attachment.client.take_pipe(),
         attachment,
         options,
         signals,
@@ -164,6 +171,8 @@ pub fn relay(attachment: &mut Attachment, options: &AttachOptions) -> Result<End
 
 struct Relay<'a> {
     attachment: &'a mut Attachment,
+    /// What standard output comes through, until its end.
+    pipe: Option<OwnedFd>,
     options: &'a AttachOptions,
     signals: Signals,
     proxy: bool,
@@ -180,9 +189,13 @@ impl Relay<'_> {
         loop {
             // What came with the last read, before waiting for more.
             if let Some(end) = self.show()? {
+                self.empty_pipe()?;
                 return Ok(end);
             }
-            let (monitor, signal, input) = self.wait(stdin)?;
+            let (monitor, signal, input, output) = self.wait(stdin)?;
+            if output.any() {
+                self.pass_on()?;
+            }
             if signal.readable {
                 self.take_signals()?;
             }
@@ -191,27 +204,59 @@ impl Relay<'_> {
                 self.stdin_open = false;
             }
             if (monitor.readable || monitor.hung_up) && !self.attachment.client.receive()? {
+                self.empty_pipe()?;
                 return Ok(End::Lost);
             }
             if input.any() {
                 if self.take_input(stdin)? {
                     return Ok(End::Detached);
                 }
-            } else if self.keys.holds() && !monitor.any() && !signal.any() {
+            } else if self.keys.holds() && !monitor.any() && !signal.any() && !output.any() {
                 let held = self.keys.release();
                 self.give(Frame::Stdin, &held)?;
             }
         }
     }
 
-    fn wait(&mut self, stdin: BorrowedFd<'_>) -> Result<(Ready, Ready, Ready)> {
+    fn wait(&mut self, stdin: BorrowedFd<'_>) -> Result<(Ready, Ready, Ready, Ready)> {
         self.set.clear();
         let monitor = self.set.add(&self.attachment.client, Interest { read: true, write: !self.unsent.is_empty() });
         let signal = self.set.add(&self.signals, Interest::READ);
         let input = (self.stdin_open && self.unsent.is_empty()).then(|| self.set.add(stdin, Interest::READ));
+        let output = self.pipe.as_ref().map(|pipe| self.set.add(pipe, Interest::READ));
         self.set.wait(self.keys.holds().then_some(KEY_PAUSE)).context("waiting for the container")?;
         let ready = |index| self.set.ready(index);
-        Ok((ready(monitor), ready(signal), input.map(ready).unwrap_or_default()))
+        Ok((ready(monitor), ready(signal), input.map(ready).unwrap_or_default(), output.map(ready).unwrap_or_default()))
+    }
+
+    /// Hands what stands in the pipe on to standard output; it must not be empty, or at its end. Without copying where
+    /// the kernel can do so: not into files that are open for appending, for example.
+    fn pass_on(&mut self) -> Result<()> {
+        const MOST: usize = 1 << 20;
+        let Some(pipe) = &self.pipe else { return Ok(()) };
+        let stdout = std::io::stdout();
+        match splice(pipe, None, &stdout, None, MOST, SpliceFFlags::empty()) {
+            Ok(0) => self.pipe = None,
+            Ok(_) | Err(nix::Error::EINTR) => {}
+            Err(nix::Error::EAGAIN) => drop(wait_for(&stdout, Interest::WRITE, None)?),
+            Err(nix::Error::EPIPE) => return Err(Closed.into()),
+            Err(nix::Error::EINVAL) => {
+                self.buffer.resize(MOST_BYTES, 0);
+                let count = nix::unistd::read(pipe, &mut self.buffer).context("reading from the monitor")?;
+                write_all(stdout.as_fd(), &self.buffer[..count])?;
+                self.pipe.take_if(|_| count == 0);
+            }
+            Err(error) => return Err(error).context("standard output"),
+        }
+        Ok(())
+    }
+
+    /// After the monitor's end, or what it told of the container's: everything up to the end of the pipe.
+    fn empty_pipe(&mut self) -> Result<()> {
+        while self.pipe.is_some() {
+            self.pass_on()?;
+        }
+        Ok(())
     }
 
     /// Writes out what was received; an end if it was told.

@@ -19,8 +19,17 @@ pub struct Streams {
     pub stdin: bool,
     /// To get output.
     pub output: bool,
+    /// To get standard output through a pipe, if the container has no terminal: see `Client::take_pipe`.
+    pub pipe: bool,
     /// Rows and columns of the caller's terminal.
     pub size: Option<(u16, u16)>,
+}
+
+impl Streams {
+    /// What to want of the monitor.
+    pub(super) fn wants(self, terminal: bool, cleaning: bool) -> Wants {
+        Wants { output: self.output, stdin: self.stdin, pipe: self.output && self.pipe && !terminal, cleaning }
+    }
 }
 
 /// A connection to a container's streams.
@@ -39,7 +48,7 @@ pub struct Attachment {
 impl Attachment {
     /// For a container that is about to start: sees every byte, and cleans up. The descriptor is for `monitor::spawn`.
     pub fn before_start(id: &ContainerId, terminal: bool, streams: Streams) -> Result<(Attachment, OwnedFd)> {
-        let wants = Wants { output: streams.output, stdin: streams.stdin, cleaning: true };
+        let wants = streams.wants(terminal, true);
         let (client, theirs) = Client::pair(wants)?;
         let attachment = Attachment { client, terminal, id: id.clone(), cleaning: true };
         attachment.resize(streams.size)?;
@@ -85,8 +94,8 @@ pub fn attach_again(engine: &Engine, id: &ContainerId, streams: Streams) -> Resu
     if !matches!(container.phase, Phase::Running | Phase::Paused) {
         return Ok(None);
     }
-    let wants = Wants { output: streams.output, stdin: false, cleaning: true };
     let terminal = container.spec.process.terminal;
+    let wants = Wants { stdin: false, ..streams.wants(terminal, true) };
     Ok(Client::connect(&container.dirs().run, wants)?.map(|client| Attachment {
         client,
         terminal,
@@ -101,11 +110,11 @@ pub fn attach(engine: &Engine, id: &ContainerId, streams: Streams) -> Result<Att
     if !matches!(container.phase, Phase::Running) {
         return Err(improper(engine, container.phase).into());
     }
-    let interactive = container.spec.process.interactive;
-    let wants = Wants { output: streams.output, stdin: streams.stdin && interactive, cleaning: false };
+    let (terminal, interactive) = (container.spec.process.terminal, container.spec.process.interactive);
+    let wants = Wants { stdin: streams.stdin && interactive, ..streams.wants(terminal, false) };
     let client =
         Client::connect(&container.dirs().run, wants)?.context(improper(engine, Phase::Exited { code: None }))?;
-    let attachment = Attachment { client, terminal: container.spec.process.terminal, id: id.clone(), cleaning: false };
+    let attachment = Attachment { client, terminal, id: id.clone(), cleaning: false };
     attachment.resize(streams.size)?;
     Ok(attachment)
 }

@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::model::container::{ContainerSpec, LogDriver, UserMode};
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::Phase;
-use crate::monitor::client::{Client, Wants};
+use crate::monitor::client::Client;
 use crate::monitor::{self, Descriptors, LogConfig, MonitorConfig, Source};
 use crate::runtime::Join;
 use crate::store::{Container, ProcessIdentity};
@@ -73,8 +73,7 @@ pub fn exec(engine: &Engine, id: &ContainerId, options: &ExecOptions) -> Result<
     let mut descriptors = Descriptors { preserved: start::preserved(options.preserve_fds)?, ..Descriptors::default() };
     let mut attachment = None;
     if let Some(streams) = options.attach {
-        let wants = Wants { output: streams.output, stdin: streams.stdin, cleaning: false };
-        let (client, theirs) = Client::pair(wants)?;
+        let (client, theirs) = Client::pair(streams.wants(options.terminal, false))?;
         let ours = Attachment { client, terminal: options.terminal, id: id.clone(), cleaning: false };
         ours.resize(streams.size)?;
         descriptors.attach = Some(theirs);

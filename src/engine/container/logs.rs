@@ -35,6 +35,9 @@ pub struct LogsOptions {
 pub enum LogEvent<'a> {
     /// A record of the container with this index in the request.
     Record(usize, &'a Record),
+    /// Before what comes next of that container, records may be missing: they were rotated away before they could be
+    /// read.
+    Missed(usize),
     /// Nothing more for now: time to write out what was collected.
     Pause,
 }
@@ -121,6 +124,9 @@ impl Source {
     fn drain(&mut self, options: &LogsOptions, sink: &mut dyn FnMut(LogEvent<'_>) -> Result<()>) -> Result<()> {
         let mut record = Record::default();
         while !self.done && self.reader.next(&mut record)? {
+            if self.reader.missed() {
+                sink(LogEvent::Missed(self.index))?;
+            }
             if options.until.is_some_and(|until| record.time > until) {
                 self.done = true;
             } else if options.since.is_none_or(|since| record.time >= since) {

@@ -4,6 +4,7 @@
 //! time of the first; so does an unfinished line at the end.
 
 use super::{Block, LogSink, Stamp, Stream};
+use crate::sys::scan::json_plain;
 use std::io;
 
 /// dockerd's copy buffer.
@@ -51,9 +52,21 @@ impl JsonFile {
     }
 }
 
+const HEAD: &[u8] = b"{\"log\":\"";
+
+/// The record of a line that needs no escapes.
+fn plain_record(line: &[u8], tail: &[u8], out: &mut Block<'_>) -> io::Result<()> {
+    let bytes = out.bytes();
+    bytes.reserve(HEAD.len() + line.len() + tail.len());
+    bytes.extend_from_slice(HEAD);
+    bytes.extend_from_slice(line);
+    bytes.extend_from_slice(tail);
+    out.end_record()
+}
+
 fn record(parts: [&[u8]; 2], newline: bool, tail: &[u8], out: &mut Block<'_>) -> io::Result<()> {
     let bytes = out.bytes();
-    bytes.extend_from_slice(b"{\"log\":\"");
+    bytes.extend_from_slice(HEAD);
     match parts {
         [[], line] => escape(line, bytes),
         // A character may be cut in two where the parts meet.
@@ -69,6 +82,14 @@ impl LogSink for JsonFile {
         let mut result = Ok(());
         let tail = self.tail(stream, now);
         while !bytes.is_empty() {
+            if unfinished.bytes.is_empty() && unfinished.since.is_none() {
+                let plain = json_plain(bytes);
+                if plain < LONGEST && bytes.get(plain) == Some(&b'\n') {
+                    result = result.and(plain_record(&bytes[..plain], &tail, out));
+                    bytes = &bytes[plain + 1..];
+                    continue;
+                }
+            }
             let room = LONGEST - unfinished.bytes.len();
             let window = &bytes[..bytes.len().min(room)];
             let (piece, newline) = match find(window, b'\n') {
@@ -113,49 +134,18 @@ fn zeros(word: u64) -> u64 {
     word.wrapping_sub(LOW) & !word & HIGH
 }
 
-/// Where the first byte stands that `wanted` finds: in eight at a time by their high bits, in the rest one by one.
-fn first(bytes: &[u8], in_eight: impl Fn(u64) -> u64, in_one: impl Fn(u8) -> bool) -> Option<usize> {
-    let mut words = bytes.chunks_exact(8);
-    let mut position = 0;
-    for word in &mut words {
-        let Ok(word) = <[u8; 8]>::try_from(word) else { break };
-        let found = in_eight(u64::from_le_bytes(word));
-        if found != 0 {
-            return Some(position + (found.trailing_zeros() / 8) as usize);
-        }
-        position += 8;
-    }
-    words.remainder().iter().position(|byte| in_one(*byte)).map(|offset| position + offset)
-}
-
 /// `memchr`, eight bytes at a time.
 pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
     let pattern = LOW * u64::from(wanted);
-    first(bytes, |word| zeros(word ^ pattern), |byte| byte == wanted)
-}
-
-/// Where the first byte stands that does not stand for itself.
-fn first_special(bytes: &[u8]) -> Option<usize> {
-    let in_eight = |word: u64| {
-        let controls = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
-        // `<` and `>` differ in one bit, and so do `"` and `&`.
-        let angles = zeros((word & !(LOW * 0x02)) ^ (LOW * 0x3c));
-        let quotes = zeros((word & !(LOW * 0x04)) ^ (LOW * 0x22));
-        (word & HIGH) | controls | angles | quotes | zeros(word ^ (LOW * 0x5c))
-    };
-    first(bytes, in_eight, |byte| !PLAIN[usize::from(byte)])
-}
-
-/// Bytes that stand for themselves in dockerd's JSON strings.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0x20;
-    while byte < 0x80 {
-        plain[byte] = !matches!(byte as u8, b'"' | b'\\' | b'<' | b'>' | b'&');
-        byte += 1;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let found = zeros(u64::from_le_bytes(*word) ^ pattern);
+        if found != 0 {
+            return Some(index * 8 + (found.trailing_zeros() / 8) as usize);
+        }
     }
-    plain
-};
+    rest.iter().position(|byte| *byte == wanted).map(|offset| words.len() * 8 + offset)
+}
 
 /// Appends `bytes` as the inside of a JSON string, with dockerd's choice of escapes: `\u003c` for `<`, `\u0009` for a
 /// tab, `\ufffd` for a byte that is not UTF-8.
@@ -163,7 +153,7 @@ pub(crate) fn escape(mut bytes: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.reserve(bytes.len() + 2);
     while !bytes.is_empty() {
-        let plain = first_special(bytes).unwrap_or(bytes.len());
+        let plain = json_plain(bytes);
         out.extend_from_slice(&bytes[..plain]);
         bytes = &bytes[plain..];
         let Some(&first) = bytes.first() else { break };
@@ -208,21 +198,6 @@ mod tests {
     use super::super::tests::records;
     use super::Stream::{Stderr, Stdout};
     use super::*;
-
-    #[test]
-    fn eight_bytes_at_a_time_find_what_one_by_one_finds() {
-        for byte in 0..=255_u8 {
-            for place in 0..20 {
-                let mut bytes = *b"plain text, nothing!";
-                bytes[place] = byte;
-                // Something special behind it must not be found first.
-                bytes[19] = if place == 19 { byte } else { b'\n' };
-                let slow = bytes.iter().position(|byte| !PLAIN[usize::from(*byte)]);
-                assert_eq!(first_special(&bytes), slow, "{byte:#x} at {place}");
-                assert_eq!(find(&bytes, byte), bytes.iter().position(|other| *other == byte), "{byte:#x} at {place}");
-            }
-        }
-    }
 
     const TIME: &str = "\"time\":\"2023-11-14T22:13:20.12Z\"}\n";
 

@@ -49,17 +49,18 @@ pub(crate) trait LogSink {
     fn finish(&mut self, now: Stamp, out: &mut Block<'_>) -> std::io::Result<()>;
 }
 
-/// Collects records and writes them together; never cuts one in two.
+/// Collects records and writes them together.
 pub(crate) struct Block<'a> {
     bytes: Vec<u8>,
-    write: &'a mut dyn FnMut(&[u8]) -> std::io::Result<()>,
+    write: &'a mut dyn FnMut(&mut Vec<u8>) -> std::io::Result<()>,
 }
 
-/// Blocks of about this size are written.
+/// From so many bytes on there is something worth writing.
 const BLOCK: usize = 64 * 1024;
 
 impl<'a> Block<'a> {
-    pub(crate) fn new(bytes: Vec<u8>, write: &'a mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> Self {
+    /// `write` takes from the front of what was collected what it wants to.
+    pub(crate) fn new(bytes: Vec<u8>, write: &'a mut dyn FnMut(&mut Vec<u8>) -> std::io::Result<()>) -> Self {
         Block { bytes, write }
     }
 
@@ -70,17 +71,7 @@ impl<'a> Block<'a> {
 
     /// A record is complete.
     pub(crate) fn end_record(&mut self) -> std::io::Result<()> {
-        if self.bytes.len() >= BLOCK { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        let result = if self.bytes.is_empty() { Ok(()) } else { (self.write)(&self.bytes) };
-        self.bytes.clear();
-        result
-    }
-
-    fn finish(mut self) -> (std::io::Result<()>, Vec<u8>) {
-        (self.flush(), self.bytes)
+        if self.bytes.len() >= BLOCK { (self.write)(&mut self.bytes) } else { Ok(()) }
     }
 }
 
@@ -103,29 +94,36 @@ impl Log {
         Ok(Some(Log { sink, file, block: Vec::new() }))
     }
 
-    /// Keeps the next bytes of a stream.
+    /// Takes the next bytes of a stream. The last records of them may wait for [`Log::flush`].
     pub fn write(&mut self, stream: Stream, bytes: &[u8]) -> std::io::Result<()> {
         let (file, sink) = (&mut self.file, &mut self.sink);
-        let mut append = |block: &[u8]| file.append(block);
+        let mut append = |records: &mut Vec<u8>| file.append_pieces(records);
         let mut block = Block::new(std::mem::take(&mut self.block), &mut append);
         let written = sink.write(stream, bytes, Stamp::now(), &mut block);
-        let (flushed, spare) = block.finish();
-        self.block = spare;
-        written.and(flushed)
+        self.block = block.bytes;
+        written
+    }
+
+    /// Writes what waits: to be called before waiting for more.
+    pub fn flush(&mut self) -> std::io::Result<()> {
+        if self.block.is_empty() { Ok(()) } else { self.file.append(&mut self.block) }
     }
 
     /// Keeps what is unfinished. The last call.
     pub fn finish(&mut self) -> std::io::Result<()> {
         let (file, sink) = (&mut self.file, &mut self.sink);
-        let mut append = |block: &[u8]| file.append(block);
+        let mut append = |records: &mut Vec<u8>| file.append_pieces(records);
         let mut block = Block::new(std::mem::take(&mut self.block), &mut append);
         let written = sink.finish(Stamp::now(), &mut block);
-        written.and(block.finish().0)
+        self.block = block.bytes;
+        written.and(self.flush())
     }
 
     /// Gives back the memory of the last burst.
     pub fn shrink(&mut self) {
-        self.block = Vec::new();
+        if self.block.is_empty() {
+            self.block = Vec::new();
+        }
     }
 }
 
@@ -142,8 +140,8 @@ mod tests {
     pub(super) fn records(sink: &mut dyn LogSink, writes: &[(Stream, &[u8])]) -> Vec<u8> {
         let now = Stamp { seconds: 1_700_000_000, nanoseconds: 120_000_000 };
         let mut all = Vec::new();
-        let mut append = |block: &[u8]| {
-            all.extend_from_slice(block);
+        let mut append = |records: &mut Vec<u8>| {
+            all.append(records);
             Ok(())
         };
         let mut block = Block::new(Vec::new(), &mut append);
@@ -151,7 +149,8 @@ mod tests {
             sink.write(*stream, bytes, now, &mut block).unwrap();
         }
         sink.finish(now, &mut block).unwrap();
-        block.finish().0.unwrap();
+        let rest = block.bytes;
+        all.extend(rest);
         all
     }
 }

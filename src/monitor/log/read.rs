@@ -28,8 +28,8 @@ impl Default for Record {
     }
 }
 
-/// Reads one log, record after record. Rotation is followed: nothing is lost as long as we are not so slow that a file
-/// is removed before we came to it, and nothing is doubled.
+/// Reads one log, record after record. Rotation is followed: nothing is doubled, and nothing is lost but what was removed
+/// before we came to it; see [`LogReader::missed`].
 pub struct LogReader {
     path: PathBuf,
     driver: LogDriver,
@@ -39,6 +39,7 @@ pub struct LogReader {
     parsed: usize,
     /// Read anew before going on to the next file: it may have grown after we met its end.
     seen_end: bool,
+    missed: bool,
 }
 
 /// So much is read at once.
@@ -62,7 +63,15 @@ impl LogReader {
             }
             files.drain(..files.len() - keep);
         }
-        Ok(LogReader { path: path.to_path_buf(), driver, files, buffer: Vec::new(), parsed: 0, seen_end: false })
+        Ok(LogReader {
+            path: path.to_path_buf(),
+            driver,
+            files,
+            buffer: Vec::new(),
+            parsed: 0,
+            seen_end: false,
+            missed: false,
+        })
     }
 
     /// The next record that is there now; `false`: none yet.
@@ -114,8 +123,11 @@ impl LogReader {
                 return Ok(true);
             }
             if self.files.len() == 1 {
-                let Some(next) = self.after_current()? else { return Ok(false) };
-                self.files.push_back(next);
+                let newer = self.after_current()?;
+                if newer.is_empty() {
+                    return Ok(false);
+                }
+                self.files.extend(newer);
             }
             // A file that is not the current one any more is complete, but may have become so after our last read.
             if std::mem::replace(&mut self.seen_end, true) {
@@ -127,60 +139,72 @@ impl LogReader {
         }
     }
 
-    /// The file that came after the one we read, once that was put aside.
-    fn after_current(&self) -> Result<Option<File>> {
-        let Some(current) = self.files.front() else { return Ok(None) };
-        let current = current.metadata()?;
-        let same = |metadata: &Metadata| metadata.ino() == current.ino() && metadata.dev() == current.dev();
-        for _ in 0..100 {
-            match std::fs::metadata(&self.path) {
-                Ok(newest) if same(&newest) => return Ok(None),
-                Ok(_) => {}
-                // Between the two steps of a rotation, or removed for good.
-                Err(_) => return Ok(None),
-            }
-            let mut number = 1;
-            let place = loop {
-                match std::fs::metadata(rotated(&self.path, number)) {
-                    Ok(metadata) if same(&metadata) => break Some(number),
-                    Ok(_) => number += 1,
-                    Err(_) => break None,
-                }
-            };
-            let Some(place) = place else {
-                // It was removed already: go on with the oldest there is.
-                return Ok(open_all(&self.path)?.pop_front());
-            };
-            let Ok(next) = File::open(rotated(&self.path, place - 1)) else { continue };
-            // Unless all moved on by one meanwhile.
-            if std::fs::metadata(rotated(&self.path, place)).is_ok_and(|metadata| same(&metadata)) {
-                return Ok(Some(next));
-            }
-        }
-        Ok(None)
+    /// Whether files may have been removed before we came to them, since this was last asked.
+    pub fn missed(&mut self) -> bool {
+        std::mem::take(&mut self.missed)
     }
+
+    /// The files that came after the one we read, once that was put aside. Held open, they wait for us though they be
+    /// removed.
+    fn after_current(&mut self) -> Result<VecDeque<File>> {
+        let Some(current) = self.files.front() else { return Ok(VecDeque::new()) };
+        let current = current.metadata()?;
+        match std::fs::metadata(&self.path) {
+            Ok(newest) if !same(&newest, &current) => {}
+            // Nothing new; or between two steps of a rotation, or removed for good.
+            _ => return Ok(VecDeque::new()),
+        }
+        let mut files = open_all(&self.path)?;
+        let place = files.iter().position(|file| file.metadata().is_ok_and(|metadata| same(&metadata, &current)));
+        match place {
+            Some(place) => drop(files.drain(..=place)),
+            None => self.missed = true,
+        }
+        Ok(files)
+    }
+}
+
+fn same(one: &Metadata, other: &Metadata) -> bool {
+    one.ino() == other.ino() && one.dev() == other.dev()
 }
 
 /// All files of a log, oldest first, each once.
 fn open_all(path: &Path) -> io::Result<VecDeque<File>> {
-    loop {
-        let mut files = VecDeque::new();
-        let mut number = 0;
-        loop {
-            match File::open(rotated(path, number)) {
-                Ok(file) => files.push_front(file),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
-                Err(error) => return Err(error),
-            }
-            number += 1;
-        }
-        let Some(newest) = files.back() else { return Ok(files) };
-        let opened = newest.metadata()?;
-        // If it was rotated while we opened them, one may be there twice, or in a wrong place.
-        if std::fs::metadata(path).is_ok_and(|now| now.ino() == opened.ino() && now.dev() == opened.dev()) {
+    // Where a rotation has come halfway, or a file moves while we look, a second look helps; more of them don't where
+    // whoever rotated was killed.
+    for _ in 0..100 {
+        let (files, whole) = open_once(path)?;
+        if whole {
             return Ok(files);
         }
+        std::thread::yield_now();
     }
+    open_once(path).map(|(files, _)| files)
+}
+
+/// The files, and whether that is all of them: no number was missing, and each still had its name in the end.
+fn open_once(path: &Path) -> io::Result<(VecDeque<File>, bool)> {
+    let mut files: VecDeque<(PathBuf, File, Metadata)> = VecDeque::new();
+    let (mut number, mut missing, mut whole) = (0, 0, true);
+    while missing < 2 {
+        let name = rotated(path, number);
+        match File::open(&name) {
+            Ok(file) => {
+                let metadata = file.metadata()?;
+                whole &= missing == 0;
+                missing = 0;
+                // One that moved on while we looked was met already.
+                if !files.iter().any(|(_, _, other)| same(other, &metadata)) {
+                    files.push_front((name, file, metadata));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => missing += 1,
+            Err(error) => return Err(error),
+        }
+        number += 1;
+    }
+    whole &= files.iter().all(|(name, _, file)| std::fs::metadata(name).is_ok_and(|now| same(&now, file)));
+    Ok((files.into_iter().map(|(_, file, _)| file).collect(), whole))
 }
 
 /// Moves to the `left`th record from the end; `false`: there are fewer (`left` says how many are still wanted).
@@ -339,6 +363,7 @@ mod tests {
         let mut log = Log::open(&config).unwrap().unwrap();
         for number in 0..100 {
             log.write(Stream::Stdout, format!("{number}\n").as_bytes()).unwrap();
+            log.flush().unwrap();
         }
         let whole = all(&mut LogReader::open(&config.path, config.driver, None).unwrap());
         assert!(whole.len() > 20 && whole.len() < 100);
@@ -357,6 +382,7 @@ mod tests {
         let mut read = Vec::new();
         for number in 0..500 {
             log.write(Stream::Stdout, format!("{number}\n").as_bytes()).unwrap();
+            log.flush().unwrap();
             if number % 17 == 0 {
                 read.extend(all(&mut reader));
             }
@@ -376,5 +402,40 @@ mod tests {
         assert_eq!(all(&mut reader), [""; 0]);
         file.write_all(b"out\",\"attrs\":{\"tag\":\"x\"},\"time\":\"2023-11-14T22:13:20Z\"}\n").unwrap();
         assert_eq!(all(&mut reader), ["one"]);
+    }
+
+    #[test]
+    fn files_that_were_removed_unread_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config_for_test(&dir.path().join("log"), LogDriver::K8sFile, 500, 3);
+        let mut log = Log::open(&config).unwrap().unwrap();
+        let mut write = |numbers: std::ops::Range<u32>| {
+            for number in numbers {
+                log.write(Stream::Stdout, format!("{number}\n").as_bytes()).unwrap();
+                log.flush().unwrap();
+            }
+        };
+        write(0..5);
+        let mut reader = LogReader::open(&config.path, config.driver, None).unwrap();
+        assert_eq!(all(&mut reader).len(), 5);
+        write(5..20);
+        let some = all(&mut reader);
+        assert!(!reader.missed());
+        write(20..200);
+        let more = all(&mut reader);
+        assert!(reader.missed() && !reader.missed());
+        assert_eq!((some.last().unwrap().as_str(), more.last().unwrap().as_str()), ("19", "199"));
+    }
+
+    #[test]
+    fn a_rotation_that_stopped_halfway_hides_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        for (name, text) in [("log.4", "one"), ("log.2", "two"), ("log.1", "three")] {
+            let record = format!("2023-11-14T22:13:20.000000000+00:00 stdout F {text}\n");
+            std::fs::write(dir.path().join(name), record).unwrap();
+        }
+        let mut reader = LogReader::open(&path, LogDriver::K8sFile, None).unwrap();
+        assert_eq!(all(&mut reader), ["one", "two", "three"]);
     }
 }
