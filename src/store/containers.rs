@@ -97,6 +97,9 @@ pub struct ContainerRecord {
     /// The process that looks after it, while it runs.
     #[serde(default)]
     pub monitor: Option<ProcessIdentity>,
+    /// That is not the one it was started with: that one was killed, and with it went the way in (and a terminal).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
     /// How it ended.
     #[serde(default)]
     pub exit: ExitReason,
@@ -571,6 +574,7 @@ mod tests {
             finished: None,
             process: None,
             monitor: None,
+            adopted: false,
             exit: ExitReason::default(),
             restart_count: 0,
             place: Place::Disk,

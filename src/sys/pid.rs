@@ -30,6 +30,13 @@ impl PidFd {
         Ok((self::start_time(pid)? == Some(start_time)).then_some(process))
     }
 
+    /// The same process after its end, as long as its parent has not waited for it.
+    pub fn open_ended(pid: i32, start_time: u64) -> io::Result<Option<PidFd>> {
+        let Some(process) = PidFd::open(pid)? else { return Ok(None) };
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+        Ok(parse_stat(&stat).is_some_and(|(ended, time)| ended && time == start_time).then_some(process))
+    }
+
     /// Sends a signal; false when it has ended.
     pub fn signal(&self, signal: i32) -> io::Result<bool> {
         let info: *const libc::siginfo_t = std::ptr::null();
@@ -61,6 +68,11 @@ impl PidFd {
     }
 }
 
+/// Whether nobody has this pid.
+pub fn is_free(pid: i32) -> bool {
+    matches!(nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None), Err(nix::Error::ESRCH))
+}
+
 impl AsFd for PidFd {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.0.as_fd()
@@ -79,14 +91,16 @@ pub fn start_time(pid: i32) -> io::Result<Option<u64>> {
 
 /// The command's name, in parentheses, may hold anything: fields are counted from the last parenthesis.
 fn parse_start_time(stat: &[u8]) -> Option<u64> {
+    parse_stat(stat).and_then(|(ended, time)| (!ended).then_some(time))
+}
+
+/// Whether it has ended, and when it was started.
+fn parse_stat(stat: &[u8]) -> Option<(bool, u64)> {
     let end = stat.iter().rposition(|&byte| byte == b')')?;
     let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
     let mut fields = rest.split_ascii_whitespace();
     let state = fields.next()?;
-    if matches!(state, "Z" | "X") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
+    Some((matches!(state, "Z" | "X"), fields.nth(18)?.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -282,3 +282,47 @@ fn a_monitor_keeps_nothing_of_its_callers() {
     let environment = std::fs::read(format!("/proc/{pid}/environ")).expect("it lives");
     assert!(environment.is_empty(), "{}", String::from_utf8_lossy(&environment));
 }
+
+/// A list is enough for a container to get another monitor, so that its writers go on.
+#[test]
+fn a_list_finds_a_monitor_for_the_orphan() {
+    everywhere(|sandbox| {
+        // More than a FIFO holds.
+        let script = "while [ ! -e /go ]; do sleep 0.05; done; seq 1 50000; touch /written; sleep 1000";
+        sandbox.args(&["run", "-d", "--name", "web", "--network=none", "busybox", "sh", "-c", script]).ok().forget();
+        let first = pid_of(sandbox, "web");
+        sandbox.run("exec web touch /go").ok().forget();
+        kill(Pid::from_raw(first), Signal::SIGKILL).expect("it lives");
+        // It is gone when init has waited for it.
+        while std::path::Path::new(&format!("/proc/{first}")).exists() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        sandbox.run("ps -q").ok().forget();
+        assert_ne!(pid_of(sandbox, "web"), first);
+        sandbox.run("exec web sh -c 'while ! [ -e /written ]; do sleep 0.01; done'").ok().forget();
+        sandbox.run("rm -f -t 0 web").ok().forget();
+    });
+}
+
+/// What went with the first monitor is not promised by the next one.
+#[test]
+fn a_lost_terminal_is_said() {
+    let sandbox = Sandbox::with_busybox();
+    let script = "trap '' HUP; while :; do sleep 0.05; done";
+    sandbox.args(&["run", "-dt", "--name", "tty", "--network=none", "busybox", "sh", "-c", script]).ok().forget();
+    sandbox.args(&["run", "-di", "--name", "in", "--network=none", "busybox", "sh", "-c", "sleep 1000"]).ok().forget();
+    sandbox
+        .run("exec tty sh -c 'until grep -q ^SigIgn:.*[13579bdf]$ /proc/1/status; do sleep 0.01; done'")
+        .ok()
+        .forget();
+    kill_monitor(&sandbox, "tty");
+    kill_monitor(&sandbox, "in");
+    sandbox.run("attach tty").fails().has("its terminal went when its monitor was killed").forget();
+    let mut attached = sandbox.spawn("attach in");
+    let mut line = String::new();
+    let stderr = attached.child().stderr.take().expect("a pipe");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stderr), &mut line).expect("a line");
+    assert!(line.contains("its input ended with it"), "{line}");
+    sandbox.run("rm -f -t 0 in tty").ok().forget();
+    attached.finish().forget();
+}

@@ -33,13 +33,24 @@ pub(super) fn keep_end(engine: &Engine, container: &Container, process: &PidFd) 
     }
 }
 
+/// The same for a process that has ended but that its new parent has not yet waited for: then the kernel tells still.
+pub(super) fn keep_ended(engine: &Engine, container: &Container) -> Result<()> {
+    let Some(process) = &container.process else { return Ok(()) };
+    match PidFd::open_ended(process.pid, process.start_time)? {
+        Some(ended) => keep_end(engine, container, &ended),
+        None => Ok(()),
+    }
+}
+
 /// Gives it a monitor. When that fails, because the process has just ended, the caller's next look finds out.
 pub(super) fn adopt(engine: &Engine, container: &mut LockedContainer) -> Result<()> {
     let Some(process) = container.process.clone() else { return Ok(()) };
     let config = adoption(engine, container, process.pid, process.start_time)?;
     let (pid, start_time) = monitor::adopt(&config)?;
     let boot_id = engine.store.boot_id().to_string();
-    container.record_mut().monitor = Some(ProcessIdentity { pid, start_time, boot_id });
+    let record = container.record_mut();
+    record.monitor = Some(ProcessIdentity { pid, start_time, boot_id });
+    record.adopted = true;
     log::info!("container {} lost its monitor and got another one", container.id.short());
     container.save_for_this_boot()
 }

@@ -1,7 +1,7 @@
 //! `attach`: a connection to a container's streams. Relaying them to a terminal is the caller's.
 
-use super::exited;
 use super::exited::settled;
+use super::{exited, identity};
 use crate::config::Program;
 use crate::engine::Engine;
 use crate::fault::Fault;
@@ -11,6 +11,7 @@ pub use crate::monitor::client::{Client, Said, Wants};
 pub use crate::monitor::frame::{Kind as Frame, MOST as MOST_BYTES, frame_bytes};
 use anyhow::{Context, Result};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 /// What is wanted of an attachment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -90,18 +91,10 @@ pub fn detach_keys(engine: &Engine, id: &ContainerId) -> Option<String> {
 
 /// After an attachment was lost because the container's monitor was killed: to its next one. `None`: it has ended.
 pub fn attach_again(engine: &Engine, id: &ContainerId, streams: Streams) -> Result<Option<Attachment>> {
-    let container = settled(engine, id)?;
-    if !matches!(container.phase, Phase::Running | Phase::Paused) {
-        return Ok(None);
-    }
+    let container = engine.store.find_container(id.as_str())?;
     let terminal = container.spec.process.terminal;
     let wants = Wants { stdin: false, ..streams.wants(terminal, true) };
-    Ok(Client::connect(&container.dirs().run, wants)?.map(|client| Attachment {
-        client,
-        terminal,
-        id: id.clone(),
-        cleaning: true,
-    }))
+    Ok(connect(engine, id, wants)?.map(|client| Attachment { client, terminal, id: id.clone(), cleaning: true }))
 }
 
 /// Attaches to a running container.
@@ -112,9 +105,33 @@ pub fn attach(engine: &Engine, id: &ContainerId, streams: Streams) -> Result<Att
     }
     let (terminal, interactive) = (container.spec.process.terminal, container.spec.process.interactive);
     let wants = Wants { stdin: streams.stdin && interactive, ..streams.wants(terminal, false) };
-    let client =
-        Client::connect(&container.dirs().run, wants)?.context(improper(engine, Phase::Exited { code: None }))?;
+    let client = connect(engine, id, wants)?.context(improper(engine, Phase::Exited { code: None }))?;
+    if wants.stdin && engine.store.find_container(id.as_str()).is_ok_and(|container| container.adopted) {
+        log::warn!("the monitor of container {} was killed, and its input ended with it", id.short());
+    }
     let attachment = Attachment { client, terminal, id: id.clone(), cleaning: false };
     attachment.resize(streams.size)?;
     Ok(attachment)
+}
+
+/// A connection to the monitor of a container, the next one if this one was killed; `None`: the container has ended.
+fn connect(engine: &Engine, id: &ContainerId, wants: Wants) -> Result<Option<Client>> {
+    for _ in 0..3 {
+        let container = settled(engine, id)?;
+        if !matches!(container.phase, Phase::Running | Phase::Paused) {
+            return Ok(None);
+        }
+        if container.adopted && container.spec.process.terminal {
+            let what = format!("cannot attach to container {id}: its terminal went when its monitor was killed");
+            return Err(Fault::conflict(what).hint("`restart` gives it another one").into());
+        }
+        if let Some(client) = Client::connect(&container.dirs().run, wants)? {
+            return Ok(Some(client));
+        }
+        // A process that is killed closes its sockets first, and is gone a moment later.
+        if let Some(monitor) = identity::process(engine, container.monitor.as_ref())? {
+            monitor.wait(Some(Duration::from_secs(2)))?;
+        }
+    }
+    Ok(None)
 }

@@ -100,6 +100,7 @@ pub(super) fn make(
         finished: None,
         process: None,
         monitor: None,
+        adopted: false,
         exit: ExitReason::default(),
         restart_count: 0,
         place,

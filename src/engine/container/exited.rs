@@ -84,6 +84,9 @@ pub(super) fn settle(engine: &Engine, container: &mut LockedContainer) -> Result
     let in_this_boot = container.process.as_ref().is_some_and(|process| process.boot_id == engine.store.boot_id());
     // The monitor writes the record before anybody is told. If it is just doing so, wait for it; if it is dead, nobody
     // can know the code, and that is what is said.
+    if in_this_boot {
+        adopt::keep_ended(engine, container)?;
+    }
     let run = &container.dirs().run;
     let end = match ExitRecord::read(run)?.filter(|_| in_this_boot) {
         None if in_this_boot => monitor::client::wait(run)?,

@@ -27,3 +27,8 @@ pub(super) fn is_process_alive(engine: &Engine, identity: Option<&ProcessIdentit
             && matches!(crate::sys::pid::start_time(identity.pid), Ok(Some(time)) if time == identity.start_time)
     })
 }
+
+/// Whether nobody has the pid of what was written down: one system call, for lists. `false` doesn't say that it lives.
+pub(super) fn is_gone(identity: Option<&ProcessIdentity>) -> bool {
+    identity.is_none_or(|identity| crate::sys::pid::is_free(identity.pid))
+}

@@ -86,6 +86,11 @@ pub fn list(engine: &Engine, options: &ListOptions) -> Result<Vec<Listed>> {
             if container.spec.remove {
                 continue;
             }
+        } else if exited::runs(container) && identity::is_gone(container.monitor.as_ref()) {
+            // Nobody else may come for long, and its writers wait for somebody to read.
+            if let Err(error) = exited::settled(engine, &container.id) {
+                log::debug!("looking after {}: {error:#}", container.id.short());
+            }
         }
         let shown = all || matches!(phase, Phase::Running | Phase::Paused);
         if shown && filters.match_container(container, phase) {

@@ -51,10 +51,12 @@ pub fn wait(engine: &Engine, id: &ContainerId, conditions: &[Condition]) -> Resu
             started = container.started.clone();
             ended |= matches!(phase, Phase::Exited { .. });
         }
-        if conditions.iter().any(|condition| holds(*condition, phase, ended)) {
+        // Ended, but its record is not written yet: how it ended is about to be known.
+        let settling = runs(&container) && phase == Phase::Exited { code: None };
+        if !settling && conditions.iter().any(|condition| holds(*condition, phase, ended)) {
             return Ok(code_of(phase));
         }
-        if runs(&container) && waits_for_end(conditions) {
+        if runs(&container) && (settling || waits_for_end(conditions)) {
             let process = identity::process(engine, container.process.as_ref())?;
             let end = monitor::client::wait(&container.dirs().run)?;
             if let Some(process) = &process {
