@@ -12,7 +12,10 @@ BINARY  := $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/release/barge
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := build
-.PHONY: help build check test test-unit demo bench golden man completions install uninstall faults attacks
+# What `make vmtest` runs in its machine: parts of tests' names. All of them: VMTEST=
+VMTEST ?= cgroup_v2 cgroups:: runtime::roots container::pause
+
+.PHONY: help build check test test-unit vmtest demo bench golden man completions install uninstall faults attacks
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\)[a-z ]*:.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +39,10 @@ endif
 
 test-unit: ## only the tests beneath the code: no root, no network, seconds
 	$(CARGO) test --lib --locked
+
+vmtest: ## those that need another kernel, cgroups of version 2, systemd or AppArmor, in an emulated machine that has them
+	@tests/support/prepare
+	@tests/support/vm test $(VMTEST); status=$$?; tests/support/vm down; exit $$status
 
 faults: ## the long tests: 1,000 power cuts, kill -9 at every system call, 10,000 attached runs
 	@tests/support/prepare

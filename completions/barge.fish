@@ -191,7 +191,7 @@ complete -c barge -f -n '__barge_at "barge"' -a unpause -d 'Unpause the processe
 complete -c barge -f -n '__barge_at "barge"' -a untag -d 'Remove names from a local image'
 complete -c barge -f -n '__barge_at "barge"' -a version -d 'Display the version'
 complete -c barge -f -n '__barge_at "barge"' -a wait -d 'Block on one or more containers'
-complete -c barge -n '__barge_at "barge"' -l cgroup-manager -r -d 'Who makes cgroups: cgroupfs'
+complete -c barge -n '__barge_at "barge"' -l cgroup-manager -r -d 'Who makes cgroups: cgroupfs or systemd'
 complete -c barge -n '__barge_at "barge"' -l config -r -d 'Directory of docker\'s config.json'
 complete -c barge -n '__barge_at "barge"' -l debug -s D -d 'Same as --log-level=debug'
 complete -c barge -n '__barge_at "barge"' -l help -s h -d 'Print usage'

@@ -51,7 +51,7 @@ const REMOTE: &str = "barge has no remote service; everything runs in the comman
 const NETWORKS: &str = "networks other than none, host, container: and ns: are not built";
 
 const GLOBALS: &[Global] = &[
-    works("cgroup-manager", Some("NAME"), "Who makes cgroups: cgroupfs"),
+    works("cgroup-manager", Some("NAME"), "Who makes cgroups: cgroupfs or systemd"),
     works("config", Some("DIR"), "Directory of docker's config.json"),
     works("log-level", Some("LEVEL"), "Log messages above this level: trace, debug, info, warn, error, fatal, panic"),
     works("noout", None, "Write nothing to standard output"),

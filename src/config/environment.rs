@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The environment as it was at the start. Values that are not UTF-8 are kept, but [`Environment::get`] skips them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,6 +59,10 @@ pub struct Caller {
     /// XDG_RUNTIME_DIR, or else /run/user/UID, whichever is there and the caller's own: the same store under cron, `su`
     /// and `env -i`.
     pub runtime_dir: Option<PathBuf>,
+    /// systemd runs the machine, and all cgroups are of version 2.
+    pub systemd: bool,
+    /// The bus on which systemd, or the user's own, answers.
+    pub bus: Option<PathBuf>,
 }
 
 impl Caller {
@@ -91,8 +95,26 @@ impl Caller {
             let usual = PathBuf::from(format!("/run/user/{uid}"));
             environment.path("XDG_RUNTIME_DIR").filter(own_dir).or(Some(usual).filter(own_dir))
         };
-        Caller { runtime_dir, uid, gid, in_user_namespace, owns_system, name, home }
+        let systemd =
+            Path::new("/run/systemd/system").exists() && Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
+        let bus = systemd.then(|| bus(environment, owns_system, runtime_dir.as_deref())).flatten();
+        Caller { runtime_dir, uid, gid, in_user_namespace, owns_system, name, home, systemd, bus }
     }
+}
+
+/// The socket of the system's bus for the machine's root, of the session's for anybody else.
+fn bus(environment: &Environment, owns_system: bool, runtime_dir: Option<&Path>) -> Option<PathBuf> {
+    let path = if owns_system {
+        PathBuf::from("/run/dbus/system_bus_socket")
+    } else {
+        let addresses = environment.filled("DBUS_SESSION_BUS_ADDRESS").unwrap_or_default();
+        let named = addresses.split(';').find_map(|address| address.strip_prefix("unix:path="));
+        match named {
+            Some(path) => PathBuf::from(path.split(',').next().unwrap_or_default()),
+            None => runtime_dir?.join("bus"),
+        }
+    };
+    path.exists().then_some(path)
 }
 
 /// `0 0 4294967295`: the map of the first namespace.

@@ -72,8 +72,7 @@ impl FromStr for CgroupManager {
     fn from_str(text: &str) -> Result<Self, Fault> {
         match text {
             "cgroupfs" => Ok(CgroupManager::Cgroupfs),
-            "systemd" => Err(Fault::unsupported("cgroup manager `systemd`: not built yet")
-                .hint("use --cgroup-manager=cgroupfs (the default)")),
+            "systemd" => Ok(CgroupManager::Systemd),
             _ => Err(Fault::invalid(format!("cgroup manager `{text}`: must be cgroupfs or systemd"))),
         }
     }
@@ -142,6 +141,10 @@ pub struct Config {
     pub docker_config: PathBuf,
     /// Who makes cgroups.
     pub cgroup_manager: CgroupManager,
+    /// Where systemd is to be found: the socket of the system's bus, or of the user's session.
+    pub bus: Option<PathBuf>,
+    /// Why it is not systemd, which was asked for.
+    pub no_systemd: Option<String>,
     /// What containers get when nobody says otherwise (containers.conf).
     pub defaults: Defaults,
     /// The files that were read, in order: `info` shows them.

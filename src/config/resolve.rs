@@ -47,10 +47,7 @@ pub fn resolve(globals: &Globals, environment: Environment, caller: Caller, file
         // A driver that is another engine's only (btrfs, zfs) is not asked of us.
         None => storage.driver.and_then(|text| text.parse().ok()),
     };
-    let cgroup_manager = match &globals.cgroup_manager {
-        Some(text) => text.parse()?,
-        None => CgroupManager::default(),
-    };
+    let (cgroup_manager, no_systemd) = cgroup_manager(globals, &files.containers, &caller)?;
     let config_home = environment.path("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
     let docker_config =
         globals.config.clone().or_else(|| environment.path("DOCKER_CONFIG")).unwrap_or_else(|| home.join(".docker"));
@@ -69,10 +66,40 @@ pub fn resolve(globals: &Globals, environment: Environment, caller: Caller, file
         config_home,
         docker_config,
         cgroup_manager,
+        bus: caller.bus,
+        no_systemd,
         defaults: Defaults::from_table(&files.containers)?,
         files: files.read,
         environment,
     })
+}
+
+/// By flag, by containers.conf, else systemd where it runs the machine and we can talk to it, as podman does. Where it
+/// was asked for and can't be had, the second is the reason, and we make cgroups ourselves.
+fn cgroup_manager(
+    globals: &Globals,
+    file: &toml::Table,
+    caller: &super::environment::Caller,
+) -> Result<(CgroupManager, Option<String>)> {
+    let said = file.get("engine").and_then(|engine| engine.get("cgroup_manager")).and_then(toml::Value::as_str);
+    let asked: Option<CgroupManager> = match &globals.cgroup_manager {
+        Some(text) => Some(text.parse()?),
+        None => said.filter(|text| !text.is_empty()).map(str::parse).transpose()?,
+    };
+    if asked == Some(CgroupManager::Cgroupfs) {
+        return Ok((CgroupManager::Cgroupfs, None));
+    }
+    let why = match (caller.systemd, &caller.bus) {
+        (true, Some(_)) => return Ok((CgroupManager::Systemd, None)),
+        (true, None) => {
+            format!(
+                "there is no session of systemd's for this user: log in as this user, or `loginctl enable-linger {}`",
+                caller.uid
+            )
+        }
+        (false, _) => "this machine is not run by systemd with cgroups of version 2".to_string(),
+    };
+    Ok((CgroupManager::Cgroupfs, asked.map(|_| why)))
 }
 
 /// What storage.conf means to us.
@@ -198,11 +225,38 @@ mod tests {
     }
 
     #[test]
+    fn systemd_makes_cgroups_where_it_can() {
+        let bus = || Some("/run/bus".into());
+        let host = |systemd, bus| Caller { systemd, bus, ..caller(0) };
+        let flag = |name: &str| Globals { cgroup_manager: Some(name.into()), ..Globals::default() };
+        let key = "[engine]\ncgroup_manager = \"cgroupfs\"";
+        for (globals, file, caller, manager, complains) in [
+            (Globals::default(), "", host(true, bus()), CgroupManager::Systemd, false),
+            (Globals::default(), "", host(true, None), CgroupManager::Cgroupfs, false),
+            (Globals::default(), "", host(false, None), CgroupManager::Cgroupfs, false),
+            (Globals::default(), key, host(true, bus()), CgroupManager::Cgroupfs, false),
+            (flag("systemd"), key, host(true, bus()), CgroupManager::Systemd, false),
+            (flag("cgroupfs"), "", host(true, bus()), CgroupManager::Cgroupfs, false),
+            (flag("systemd"), "", host(true, None), CgroupManager::Cgroupfs, true),
+            (flag("systemd"), "", host(false, bus()), CgroupManager::Cgroupfs, true),
+        ] {
+            let files = Files { containers: file.parse().expect("TOML"), ..Files::default() };
+            let config = resolve(&globals, Environment::from([]), caller, files).expect("it can be resolved");
+            assert_eq!(
+                (config.cgroup_manager, config.no_systemd.is_some()),
+                (manager, complains),
+                "{globals:?} {file}"
+            );
+        }
+        let wrong = resolve(&flag("docker"), Environment::from([]), caller(0), Files::default());
+        assert!(wrong.is_err());
+    }
+
+    #[test]
     fn what_is_not_built_is_refused_by_name() {
         for globals in [
             Globals { storage_opt: vec!["overlay.size=1g".into()], ..Globals::default() },
             Globals { hooks_dir: vec!["/etc/hooks".into()], ..Globals::default() },
-            Globals { cgroup_manager: Some("systemd".into()), ..Globals::default() },
             Globals { storage_driver: Some("btrfs".into()), ..Globals::default() },
         ] {
             let result = resolve(&globals, Environment::from([]), caller(0), Files::default());

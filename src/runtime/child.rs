@@ -117,7 +117,7 @@ impl Child {
             Step::Domainname(name) => namespace::set_domainname(name),
             Step::Loopback => netlink::loopback_up(),
             Step::WriteProc { slot, path, text } => return self.write_proc(*slot, path, text),
-            Step::LabelExec { slot, attribute, text } => return self.label(*slot, attribute, text),
+            Step::LabelExec { proc, path, text } => label(proc.as_fd(), path, text),
             Step::Terminal(terminal) => return self.terminal(terminal, inside),
             Step::Descriptor { fd, number } => process::duplicate_to(fd.as_fd(), *number),
             Step::Keyring(name) => keyring::join_session_keyring(name),
@@ -223,10 +223,9 @@ impl Child {
 
     fn enter(&mut self, source: &Source) -> Outcome {
         let fd = self.source(source)?;
-        // One that was made by name is in place already.
-        match mount::attach_to_root(fd) {
-            Err(error) if matches!(source, Source::Made(_)) && error.raw_os_error() == Some(libc::EINVAL) => {}
-            result => result.map_err(number)?,
+        // One that was made by name is on `/` already; moved there once more, it would be its own parent (ELOOP).
+        if let Source::Given(_) = source {
+            mount::attach_to_root(fd).map_err(number)?;
         }
         mount::enter_root(fd).map_err(number)?;
         self.root = Some(Root::open(std::path::Path::new("/")).map_err(number)?);
@@ -368,11 +367,6 @@ impl Child {
         process::write_once(fd.as_fd(), text).map_err(number)
     }
 
-    fn label(&mut self, slot: usize, attribute: &str, text: &[u8]) -> Outcome {
-        let path = std::ffi::CString::new(format!("{}/{attribute}", process::own_pid())).map_err(|_| libc::EINVAL)?;
-        self.write_proc(slot, &path, text)
-    }
-
     fn terminal(&mut self, terminal: &Terminal, inside: &Inside) -> Outcome {
         let found;
         let pts = match terminal.slot {
@@ -451,6 +445,12 @@ fn in_place(root: &Root, path: &std::path::Path, make: Make) -> Option<OwnedFd> 
 
 /// `DEVPTS_SUPER_MAGIC`
 const DEVPTS: i64 = 0x1cd1;
+
+/// `self` is found by who reads it, in the numbers of that procfs, so that it is right in any pid namespace.
+fn label(proc: BorrowedFd<'_>, path: &CStr, text: &[u8]) -> std::io::Result<()> {
+    let fd = path::openat2(proc, path, libc::O_WRONLY, 0, Resolve::InRoot)?;
+    process::write_once(fd.as_fd(), text)
+}
 
 /// The process that joined namespaces can't itself be in the joined pid namespace: its child is, which becomes our
 /// parent's child instead of ours.

@@ -41,7 +41,9 @@ fn plan(request: Exec) -> Result<Plan> {
     let first_private = 3 + preserved.len() as i32;
     let mut steps = vec![Step::Undumpable];
     if let Some(place) = &join.cgroup {
-        for entrance in cgroup::open(place)?.entrances()? {
+        let place = cgroup::beside(place, join.pid);
+        cgroup::systemd::approach(&place)?;
+        for entrance in cgroup::open(&place)?.entrances()? {
             let (tasks, name) = entrance.tasks()?;
             steps.push(Step::EnterCgroup { tasks, name });
         }
@@ -70,7 +72,6 @@ fn plan(request: Exec) -> Result<Plan> {
         facts: &facts,
         may_set_groups: facts.may_set_groups,
         terminal: (None, None),
-        proc: None,
         gate: false,
         init: false,
         make_directory: false,

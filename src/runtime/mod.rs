@@ -80,6 +80,8 @@ pub enum CgroupChoice {
     /// make none (rootless on v1, no delegation on v2), the container runs without one as long as no limit is asked for.
     #[default]
     Files,
+    /// A cgroup of its own in a scope that systemd makes. Whoever starts the container goes into that scope, too.
+    Systemd(cgroup::Scope),
     /// None: it stays in the cgroup of whoever starts it; limits are refused.
     None,
 }

@@ -4,7 +4,7 @@ use crate::sys::capability::Set;
 use crate::sys::limits::Limit;
 use crate::sys::process::Strings;
 use crate::sys::seccomp::Instruction;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 
 /// One thing that a child does. Everything it needs is in it.
@@ -66,7 +66,7 @@ pub enum Step {
     /// Write below a procfs of our own, or the host's where the container has no pid namespace.
     WriteProc { slot: usize, path: CString, text: Vec<u8> },
     /// A security label from the next execve on.
-    LabelExec { slot: usize, attribute: &'static str, text: Vec<u8> },
+    LabelExec { proc: OwnedFd, path: &'static CStr, text: Vec<u8> },
     /// A pty, as standard streams and controlling terminal.
     Terminal(Terminal),
     /// A descriptor for the program.

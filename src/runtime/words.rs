@@ -25,6 +25,11 @@ pub fn explain(steps: &[Step], step: usize, errno: i32, found: bool) -> Fault {
             let why = if errno == libc::ELOOP { "it is outside of the container" } else { because(errno) };
             Fault::new(Kind::NotExecutable, format!("{}: {why}", step.describe()))
         }
+        Some(Step::LabelExec { text, .. }) if errno == libc::ENOENT => {
+            let text = String::from_utf8_lossy(text);
+            let profile = text.strip_prefix("exec ").unwrap_or(&text);
+            Fault::invalid(format!("AppArmor profile {profile:?} specified but not loaded"))
+        }
         Some(step) => {
             let kind = match errno {
                 libc::EPERM | libc::EACCES => Kind::Denied,

@@ -1,5 +1,6 @@
 //! Linux security modules: which there are, and how a label for the next execve is written.
 
+use std::ffi::CStr;
 use std::path::Path;
 
 /// What can label processes here.
@@ -21,11 +22,11 @@ impl Lsm {
         Path::new("/sys/fs/selinux/enforce").exists().then_some(Lsm::Selinux)
     }
 
-    /// The file below `/proc/PID` that takes a label for the next execve.
-    pub fn exec_attribute(self) -> &'static str {
+    /// The file below `/proc` that takes a label for our next execve.
+    pub fn exec_attribute(self) -> &'static CStr {
         match self {
-            Lsm::AppArmor if Path::new("/proc/self/attr/apparmor/exec").exists() => "attr/apparmor/exec",
-            _ => "attr/exec",
+            Lsm::AppArmor if Path::new("/proc/self/attr/apparmor/exec").exists() => c"self/attr/apparmor/exec",
+            _ => c"self/attr/exec",
         }
     }
 

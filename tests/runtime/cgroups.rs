@@ -51,6 +51,7 @@ fn devices_are_limited_to_the_named_ones() {
 #[test]
 fn the_cgroup_file_systems_are_read_only() {
     needs![root];
+    only_on![cgroup_v1];
     let sandbox = Sandbox::with_busybox();
     for options in ["", "--cgroupns=host", "-m 32m"] {
         let script = "touch /sys/fs/cgroup/x; mkdir /sys/fs/cgroup/*/x; \

@@ -1,5 +1,7 @@
 //! What a process in a container sees, has and may do.
 
+mod apparmor;
+mod cgroup_v2;
 mod cgroups;
 mod confinement;
 mod files;
@@ -8,3 +10,4 @@ mod identity;
 mod init;
 mod keyrings;
 mod roots;
+mod systemd;

@@ -12,7 +12,7 @@ macro_rules! needs {
     };
 }
 
-/// Leaves the test unless the host has what no package brings: `cgroup_v1`, `cgroup_v2`, `apparmor`, `userns`, `overlay`.
+/// Leaves the test unless the host has what no package brings: `cgroup_v1`, `cgroup_v2`, `systemd`, `apparmor`, `userns`, `overlay`.
 macro_rules! only_on {
     ($($need:ident),+ $(,)?) => {
         $(if !$crate::support::met(stringify!($need)) {
@@ -48,7 +48,8 @@ pub fn met(need: &str) -> bool {
         "rootless_single" => root && super::sandbox::test_user("barge-test-nosub").is_some(),
         "cgroup_v1" => Path::new("/sys/fs/cgroup/memory").exists(),
         "cgroup_v2" => Path::new("/sys/fs/cgroup/cgroup.controllers").exists(),
-        "apparmor" => Path::new("/sys/kernel/security/apparmor").exists(),
+        "systemd" => Path::new("/run/systemd/system").exists() && met("cgroup_v2"),
+        "apparmor" => Path::new("/sys/kernel/security/apparmor").exists() && command("apparmor_parser"),
         "userns" => Path::new("/proc/self/ns/user").exists(),
         "overlay" => std::fs::read_to_string("/proc/filesystems").is_ok_and(|text| text.contains("\toverlay")),
         _ => command(&need.replace('_', "-")),

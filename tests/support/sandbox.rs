@@ -25,6 +25,11 @@ pub struct Sandbox {
     ids: RefCell<BTreeSet<String>>,
 }
 
+/// How much slower than others this machine is: an emulated one says so.
+fn slowness() -> u64 {
+    std::env::var("TEST_SLOWNESS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
 /// The uid and gid of a user of this machine.
 pub fn test_user(name: &str) -> Option<(u32, u32)> {
     let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
@@ -81,7 +86,7 @@ impl Sandbox {
             program,
             user,
             environment: Vec::new(),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_secs(60 * slowness()),
             ids: RefCell::default(),
         };
         for (name, path) in [("HOME", "home"), ("XDG_RUNTIME_DIR", "xdg"), ("TMPDIR", "tmp")] {
@@ -109,7 +114,7 @@ impl Sandbox {
 
     /// How long a command may take (60 s).
     pub fn timeout(&mut self, seconds: u64) {
-        self.timeout = Duration::from_secs(seconds);
+        self.timeout = Duration::from_secs(seconds * slowness());
     }
 
     /// A path in the sandbox. `work` is the working directory of commands, `home`, `tmp` and `xdg` are what they say.

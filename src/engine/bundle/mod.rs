@@ -63,6 +63,8 @@ pub struct Facts {
     pub has_cgroups: bool,
     /// Capabilities that we have to give, by number.
     pub capabilities: u64,
+    /// The AppArmor profile where nobody says otherwise.
+    pub apparmor: Option<String>,
     /// `default_capabilities` of containers.conf.
     pub default_capabilities: Option<Vec<String>>,
     /// CPUs whose thermal_throttle directory must be hidden.

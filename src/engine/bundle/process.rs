@@ -38,7 +38,7 @@ pub fn process(spec: &ContainerSpec, resolved: &Resolved, facts: &Facts) -> Resu
         .set_capabilities(Some(capabilities))
         .set_rlimits(Some(rlimits(spec, facts)?))
         .set_no_new_privileges(Some(spec.security.no_new_privileges.unwrap_or(false)))
-        .set_apparmor_profile(security::apparmor(spec))
+        .set_apparmor_profile(security::apparmor(spec, facts))
         .set_selinux_label(None)
         .set_oom_score_adj(spec.resources.oom_score_adj);
     Ok(process)

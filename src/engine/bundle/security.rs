@@ -227,7 +227,8 @@ pub fn check_sysctls(spec: &ContainerSpec) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn apparmor(spec: &ContainerSpec) -> Option<String> {
-    let privileged = spec.security.privileged;
-    spec.security.apparmor.clone().filter(|profile| !privileged && !profile.is_empty() && profile != "unconfined")
+/// What was asked for, privileged or not; else the default one.
+pub(super) fn apparmor(spec: &ContainerSpec, facts: &Facts) -> Option<String> {
+    let profile = spec.security.apparmor.clone().or_else(|| facts.apparmor.clone());
+    profile.filter(|profile| !profile.is_empty() && profile != "unconfined")
 }

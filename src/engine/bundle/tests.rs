@@ -24,6 +24,7 @@ fn facts() -> Facts {
         cgroup: "/barge/x".into(),
         has_cgroups: true,
         capabilities: u64::MAX,
+        apparmor: None,
         default_capabilities: None,
         thermal_cpus: vec![0],
         time_zone: None,

@@ -56,7 +56,7 @@ pub fn inspect(engine: &Engine, id: &ContainerId, size: bool) -> Result<Value> {
         "Platform": "linux",
         "MountLabel": "",
         "ProcessLabel": "",
-        "AppArmorProfile": container.spec.security.apparmor.clone().unwrap_or_default(),
+        "AppArmorProfile": super::apparmor::shown(&container.spec.security, engine.config.rootless),
         "EffectiveCaps": capabilities,
         "BoundingCaps": capabilities,
         "ExecIDs": if docker { Value::Null } else { json!([]) },

@@ -1,6 +1,7 @@
 //! Containers: one file per verb.
 
 mod adopt;
+mod apparmor;
 pub mod attach;
 mod create;
 pub mod exec;
@@ -49,7 +50,10 @@ pub use wait::{Condition, wait};
 
 use super::Engine;
 use super::bundle::Resolved;
-use crate::runtime::cgroup::{self, CgroupDriver};
+use crate::config::CgroupManager;
+use crate::fault::Fault;
+use crate::runtime::CgroupChoice;
+use crate::runtime::cgroup::{self, CgroupDriver, Scope};
 use crate::store::{Container, ContainerRecord};
 use anyhow::Result;
 use std::path::PathBuf;
@@ -65,6 +69,35 @@ fn resolved(record: &ContainerRecord) -> Resolved {
     Resolved::deserialize(&record.resolved).unwrap_or_default()
 }
 
+/// Who makes its cgroup, and where.
+fn cgroup_choice(engine: &Engine, record: &ContainerRecord) -> Result<CgroupChoice> {
+    let limits = &record.spec.resources;
+    let config = &engine.config;
+    let parent = limits.cgroup_parent.as_deref().filter(|parent| !parent.is_empty());
+    Ok(match (config.cgroup_manager, &config.bus) {
+        _ if limits.no_cgroup => CgroupChoice::None,
+        (CgroupManager::Systemd, Some(bus)) => {
+            let usual = if config.rootless { "user.slice" } else { "machine.slice" };
+            let slice = parent.map_or(usual, |parent| parent.trim_start_matches('/'));
+            if !slice.ends_with(".slice") || slice.contains('/') {
+                return Err(Fault::invalid(format!(
+                    "did not receive systemd slice as cgroup parent when using systemd to manage cgroups: \
+                     `{slice}`: invalid argument"
+                ))
+                .into());
+            }
+            CgroupChoice::Systemd(Scope {
+                name: format!("barge-{}.scope", record.id),
+                slice: slice.to_string(),
+                bus: bus.clone(),
+                description: format!("barge container {}", record.name),
+                stop_timeout: record.spec.process.stop_timeout,
+            })
+        }
+        _ => CgroupChoice::Files,
+    })
+}
+
 /// Below the hierarchies' mount points.
 fn cgroup_path(record: &ContainerRecord) -> PathBuf {
     let parent = record.spec.resources.cgroup_parent.as_deref().filter(|parent| !parent.is_empty()).unwrap_or("/barge");
@@ -78,5 +111,7 @@ fn cgroup(container: &Container) -> Result<Option<Box<dyn CgroupDriver>>> {
 
 /// Whether a container that asks for no limit gets the default ones.
 fn has_cgroups(engine: &Engine) -> bool {
-    !engine.config.rootless || cgroup::host().is_ok_and(|host| host.writable && host.version == 2)
+    !engine.config.rootless
+        || engine.config.cgroup_manager == CgroupManager::Systemd
+        || cgroup::host().is_ok_and(|host| host.writable && host.version == 2)
 }

@@ -10,7 +10,7 @@ use crate::model::container::{ContainerSpec, ImageSource, LogDriver, SeccompProf
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::{Change, Phase};
 use crate::monitor::{self, Descriptors, LogConfig, MonitorConfig, Reap, Source};
-use crate::runtime::{Bundle, CgroupChoice, RootSource, Seccomp};
+use crate::runtime::{Bundle, RootSource, Seccomp};
 use crate::store::{Container, ExitReason, LockedContainer, Place, ProcessIdentity, RootMount};
 use anyhow::{Context, Result};
 use std::os::fd::OwnedFd;
@@ -79,6 +79,9 @@ fn try_launch(engine: &Engine, container: &mut LockedContainer, options: &StartO
     let dirs = container.dirs().clone();
     clear_run_dir(&dirs.run)?;
     let config = prepare(engine, container)?;
+    if let Some(why) = &engine.config.no_systemd {
+        log::warn!("cgroups are made without systemd: {why}");
+    }
     let mut config = config;
     let mut descriptors = Descriptors::default();
     let mut attachment = None;
@@ -187,7 +190,7 @@ fn prepare(engine: &Engine, container: &Container) -> Result<MonitorConfig> {
         spec: Box::new(config),
         root,
         seccomp: seccomp(spec),
-        cgroup: if spec.resources.no_cgroup { CgroupChoice::None } else { CgroupChoice::Files },
+        cgroup: super::cgroup_choice(engine, container)?,
         init: spec.process.init,
         cache_dir: engine.store.layout().cache(),
         state_dir: dirs.run.clone(),

@@ -1,12 +1,15 @@
 //! Counting and limiting the processes of a container. Every limit is applied or refused by name.
 
+mod bus;
 mod cpuset;
 mod device;
 mod settings;
+pub mod systemd;
 mod v1;
 mod v2;
 
 pub use settings::limits;
+pub use systemd::Scope;
 
 use crate::fault::{Fault, Kind};
 use anyhow::Result;
@@ -25,6 +28,9 @@ pub struct Place {
     pub version: u8,
     /// Below the root of each hierarchy, with a leading slash.
     pub path: String,
+    /// systemd's, in which it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
 }
 
 /// What `stats` shows; `None` where nothing counts it.
@@ -108,14 +114,23 @@ pub fn open(place: &Place) -> Result<Box<dyn CgroupDriver>> {
     })
 }
 
+/// Where one more process of a container goes: a container that makes cgroups of its own (systemd, another engine) has
+/// moved its first process down, and the kernel takes no process into a cgroup that gives controllers to others.
+pub fn beside(place: &Place, pid: i32) -> Place {
+    let inside = |path: &str| path.strip_prefix(&place.path).is_some_and(|rest| rest.starts_with('/'));
+    let path = (place.version == 2).then(|| v2::cgroup_of(pid).ok()).flatten().filter(|path| inside(path));
+    Place { path: path.unwrap_or_else(|| place.path.clone()), ..place.clone() }
+}
+
 /// The place for a container whose bundle says `path` (relative ones lie below what we may write to).
 pub fn place(host: &Host, path: &str) -> Result<Place> {
     if path.contains(':') {
-        return Err(Fault::unsupported(format!("cgroup {path}: systemd's cgroups are not built")).into());
+        let what = format!("cgroup {path}: this is a name for systemd, which was not asked to make cgroups");
+        return Err(Fault::invalid(what).into());
     }
     let path = path.trim_matches('/');
     let path = if host.base.is_empty() { format!("/{path}") } else { format!("{}/{path}", host.base) };
-    Ok(Place { version: host.version, path })
+    Ok(Place { version: host.version, path, scope: None })
 }
 
 /// What this host's cgroups can do, for `info` and for refusing limits early.

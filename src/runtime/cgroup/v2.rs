@@ -18,10 +18,21 @@ pub struct V2 {
     dir: PathBuf,
 }
 
+/// The cgroup of this process, with a leading slash.
+pub fn own_cgroup() -> Result<String> {
+    cgroup_of("self")
+}
+
+/// The cgroup of a process, with a leading slash.
+pub fn cgroup_of(pid: impl std::fmt::Display) -> Result<String> {
+    let path = format!("/proc/{pid}/cgroup");
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+    Ok(text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/").to_string())
+}
+
 /// What was delegated to us.
 pub fn host() -> Result<Host> {
-    let text = fs::read_to_string("/proc/self/cgroup").context("reading /proc/self/cgroup")?;
-    let own = text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
+    let own = own_cgroup()?;
     let may = |path: &Path| {
         ["", "cgroup.procs", "cgroup.subtree_control"].iter().all(|file| {
             let file = if file.is_empty() { path.to_path_buf() } else { path.join(file) };
@@ -88,8 +99,15 @@ impl V2 {
             let on = fs::read_to_string(dir.join("cgroup.subtree_control")).unwrap_or_default();
             for controller in controllers {
                 if !on.split_whitespace().any(|one| one == *controller) {
+                    let file = dir.join("cgroup.subtree_control");
+                    let word = format!("+{controller}");
                     // What can't be switched on shows when its file is missing.
-                    let _ = fs::write(dir.join("cgroup.subtree_control"), format!("+{controller}"));
+                    if fs::write(&file, &word).is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY))
+                        && dir == root
+                        && make_room(dir)
+                    {
+                        let _ = fs::write(&file, &word);
+                    }
                 }
             }
         }
@@ -107,6 +125,27 @@ impl V2 {
     fn field(&self, file: &str, key: &str) -> Option<u64> {
         field(&fs::read_to_string(self.dir.join(file)).ok()?, key)
     }
+}
+
+/// Inside of a container the topmost cgroup is one with processes, which can't give controllers to those below. They go
+/// one down, as in docker's own docker-in-docker. (The machine's real root may have both, and never gets here.)
+fn make_room(root: &Path) -> bool {
+    let below = root.join("init");
+    if fs::create_dir(&below).is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
+        return false;
+    }
+    // Some may fork meanwhile.
+    for _ in 0..10 {
+        let procs = fs::read_to_string(root.join("cgroup.procs")).unwrap_or_default();
+        let mut pids = procs.lines().filter(|pid| *pid != "0").peekable();
+        if pids.peek().is_none() {
+            return true;
+        }
+        for pid in pids {
+            let _ = fs::write(below.join("cgroup.procs"), pid);
+        }
+    }
+    false
 }
 
 /// The number after a word at the start of a line.

@@ -149,8 +149,10 @@ pub fn can_map_layers() -> bool {
 
 /// Where a bundle's cgroup is, should it have one.
 pub fn cgroup_place(bundle: &Bundle, host: &cgroup::Host) -> Result<Option<cgroup::Place>> {
-    if bundle.cgroup == CgroupChoice::None || !host.writable {
-        return Ok(None);
+    match &bundle.cgroup {
+        CgroupChoice::Systemd(scope) => return cgroup::systemd::place(scope),
+        CgroupChoice::Files if host.writable => {}
+        _ => return Ok(None),
     }
     let linux = bundle.spec.linux().as_ref();
     let path = linux.and_then(|linux| linux.cgroups_path().as_ref());
@@ -173,6 +175,12 @@ fn make_cgroup(
     };
     if bundle.cgroup == CgroupChoice::None {
         return without("the container has no cgroup");
+    }
+    if let CgroupChoice::Systemd(scope) = &bundle.cgroup {
+        let place = cgroup::systemd::enter(scope, &resources)?;
+        let driver = cgroup::open(&place)?;
+        driver.create(&resources)?;
+        return Ok(Some((place, driver)));
     }
     if !host.writable {
         let why = match (host.version, facts.initial_user_namespace) {
@@ -229,6 +237,7 @@ impl Step {
             Step::EnterCgroup { tasks, .. } => move_fd(tasks),
             Step::Fork { cgroup: Some(fd), .. } => move_fd(fd),
             Step::EnterRoot(Source::Given(fd)) | Step::Attach { source: Source::Given(fd), .. } => move_fd(fd),
+            Step::LabelExec { proc, .. } => move_fd(proc),
             Step::NullDevice(fd) | Step::Keep { fd, .. } => move_fd(fd),
             Step::Exec(exec) => exec.program.as_mut().map_or(Ok(()), move_fd),
             _ => Ok(()),

@@ -32,8 +32,6 @@ pub struct Request<'a> {
     pub may_set_groups: bool,
     /// The terminal's place, should there be one: devpts and `/dev`.
     pub terminal: (Option<usize>, Option<usize>),
-    /// A procfs of the process's own pid namespace, for a label.
-    pub proc: Option<usize>,
     /// Stop before the program and wait.
     pub gate: bool,
     /// Started by our own first process.
@@ -48,8 +46,6 @@ impl Builder<'_> {
     pub(super) fn process(&mut self, stdio: Stdio, preserved: Vec<OwnedFd>, gate: bool) -> Result<()> {
         let spec = &self.bundle.spec;
         let process = spec.process().as_ref().ok_or_else(|| Fault::invalid("the bundle has no process"))?;
-        let label = process.apparmor_profile().is_some() || process.selinux_label().is_some();
-        let proc = if label { Some(self.proc_slot()?) } else { None };
         let request = Request {
             process,
             seccomp: &self.bundle.seccomp,
@@ -58,7 +54,6 @@ impl Builder<'_> {
             facts: self.facts,
             may_set_groups: self.facts.may_set_groups,
             terminal: (self.pts, self.dev),
-            proc,
             gate,
             init: self.bundle.init,
             make_directory: true,
@@ -105,10 +100,7 @@ pub fn of_process(
     for limit in process.rlimits().as_deref().unwrap_or_default() {
         steps.push(rlimit(limit, request.facts, warnings)?);
     }
-    if let Some((attribute, text)) = label(process)? {
-        let slot = request.proc.ok_or_else(|| Fault::unsupported("a security label needs a /proc of its own"))?;
-        steps.push(Step::LabelExec { slot, attribute, text });
-    }
+    steps.extend(label(process)?);
     let directory = text(process.cwd())?;
     steps.push(Step::WorkingDirectory { path: directory.clone(), make: request.make_directory });
     steps.push(Step::Umask(user.umask().unwrap_or(0o022)));
@@ -228,8 +220,9 @@ fn rlimit(limit: &PosixRlimit, facts: &Facts, warnings: &mut Vec<String>) -> Res
     Ok(Step::Limit { resource: *resource, limit: wanted, name })
 }
 
-/// The security label that is asked for: where to write it and what.
-fn label(process: &Process) -> Result<Option<(&'static str, Vec<u8>)>> {
+/// The security label that is asked for. It is written through the host's `/proc`: what a container has there, if it
+/// has one, may be anything.
+fn label(process: &Process) -> Result<Option<Step>> {
     let apparmor = process.apparmor_profile().as_deref().filter(|label| !label.is_empty() && *label != "unconfined");
     let selinux = process.selinux_label().as_deref().filter(|label| !label.is_empty());
     let wanted = [(apparmor, Lsm::AppArmor, "AppArmor"), (selinux, Lsm::Selinux, "SELinux")];
@@ -238,7 +231,12 @@ fn label(process: &Process) -> Result<Option<(&'static str, Vec<u8>)>> {
         if Lsm::current() != Some(lsm) {
             return Err(Fault::unsupported(format!("label `{label}`: this host has no {name}")).into());
         }
-        return Ok(Some((lsm.exec_attribute(), lsm.exec_text(label).into_bytes())));
+        const PROC: i64 = 0x9fa0;
+        let proc = super::open_host(std::path::Path::new("/proc"), "the host's")?;
+        if crate::sys::path::file_system(std::os::fd::AsFd::as_fd(&proc))? != PROC {
+            return Err(Fault::unsupported(format!("label `{label}`: /proc is no procfs")).into());
+        }
+        return Ok(Some(Step::LabelExec { proc, path: lsm.exec_attribute(), text: lsm.exec_text(label).into_bytes() }));
     }
     Ok(None)
 }

@@ -84,16 +84,7 @@ impl Builder<'_> {
                 Fault::unsupported("a user namespace of its own on this kernel's overlay: needs Linux 6.5").into()
             );
         }
-        let mut options = String::new();
-        for (key, value) in OPTIONS {
-            options.push_str(&format!("{}={},", key.to_string_lossy(), value.to_string_lossy()));
-        }
-        if overlay.userxattr {
-            options.push_str("userxattr,");
-        }
-        if overlay.volatile {
-            options.push_str("volatile");
-        }
+        let options = options(&overlay);
         let slot = self.slot();
         let lower: Result<Vec<_>> = overlay.lower.iter().map(text).collect();
         let (upper, work) = (text(overlay.upper)?, text(overlay.work)?);
@@ -141,8 +132,10 @@ impl Builder<'_> {
                     same_mode(&host, &upper);
                     let lower = std::slice::from_ref(&host);
                     let overlay = Overlay { lower, upper: &upper, work: &work, volatile: true, userxattr: true };
-                    let part = match by_descriptor(&overlay, None) {
-                        Ok(Some(part)) => part,
+                    let part = match by_descriptor(&overlay, None)
+                        .and_then(|part| part.map_or_else(|| by_name(&overlay), Ok))
+                    {
+                        Ok(part) => part,
                         // It may not even be looked into, or lies on a file system that can't be below an overlay.
                         _ => read_only_tree(&host)?,
                     };
@@ -256,6 +249,40 @@ pub fn by_descriptor(overlay: &Overlay, mapped: Option<(BorrowedFd<'_>, &Bundle)
             (_, None) => Err(error).context("mounting the root overlay"),
         },
     }
+}
+
+/// What `mount(2)` is told but for the layers.
+fn options(overlay: &Overlay) -> String {
+    let mut options = String::new();
+    for (key, value) in OPTIONS {
+        options.push_str(&format!("{}={},", key.to_string_lossy(), value.to_string_lossy()));
+    }
+    if overlay.userxattr {
+        options.push_str("userxattr,");
+    }
+    if overlay.volatile {
+        options.push_str("volatile");
+    }
+    options
+}
+
+/// The same by `mount(2)`, for older kernels: in the mount namespace that an ordinary user's start has for itself (see
+/// `create::prepared`), where it is put on its own upper directory for a moment.
+fn by_name(overlay: &Overlay) -> Result<OwnedFd> {
+    let open = |path: &Path| open_host(path, "layer directory");
+    let lower: Result<Vec<OwnedFd>> = overlay.lower.iter().map(|path| open(path)).collect();
+    let (lower, upper, work) = (lower?, open(overlay.upper)?, open(overlay.work)?);
+    let name = |fd: &OwnedFd| own_name(fd.as_fd()).map(|name| name.to_string_lossy().into_owned());
+    let names: std::io::Result<Vec<String>> = lower.iter().map(name).collect();
+    let text_of = [format!("lowerdir={}", names?.join(":")), format!("upperdir={}", name(&upper)?)];
+    let all = format!("{},workdir={},{}", text_of.join(","), name(&work)?, options(overlay));
+    let target = text(overlay.upper)?;
+    mount::mount_overlay(&target, &text(all)?).context("mounting an overlay")?;
+    let on_top = open(overlay.upper)?;
+    let tree = mount::clone_tree(on_top.as_fd(), c"", false).context("binding an overlay");
+    drop(on_top);
+    nix::mount::umount2(overlay.upper, nix::mount::MntFlags::MNT_DETACH).context("taking an overlay back")?;
+    tree
 }
 
 /// Whether there was such a mark, now removed.
