@@ -124,8 +124,10 @@ fn it_works_without_environment_and_standard_input() {
     let mut command = sandbox.other("/bin/sh");
     command.args(["-c", &script]);
     sandbox.finish(command, b"").ok().forget();
-    // Without XDG_RUNTIME_DIR the run directory is one in /tmp; nobody else may look into it.
-    let fallback = PathBuf::from(format!("/tmp/barge-{}", sandbox.uid()));
+    // Without XDG_RUNTIME_DIR the run directory is the session's, or one in /tmp; nobody else may look into it.
+    let session = PathBuf::from(format!("/run/user/{}", sandbox.uid()));
+    let fallback =
+        if session.exists() { session.join("barge") } else { PathBuf::from(format!("/tmp/barge-{}", sandbox.uid())) };
     let meta = std::fs::metadata(&fallback).expect("it was made");
     assert_eq!((meta.uid(), meta.permissions().mode() & 0o777), (sandbox.uid(), 0o700));
 }

@@ -36,7 +36,7 @@ fn the_default_profile_forbids_mounts() {
             "run --rm {options} {more} busybox sh -c 'mkdir /m && mount -t tmpfs none /m && echo MOUNTED'"
         ))
     };
-    run("").fails().has("denied").forget();
+    run("").code(255).has("denied").forget();
     run("--security-opt apparmor=unconfined").ok().has("MOUNTED").forget();
 }
 
@@ -60,9 +60,9 @@ fn a_profile_of_ones_own_holds_for_run_and_exec() {
         let sandbox = sandbox.load_busybox();
         let option = format!("--security-opt apparmor={name}");
         sandbox.run(&format!("run --rm {option} busybox {LABEL}")).ok().is(&format!("{name} (enforce)\n"));
-        sandbox.run(&format!("run --rm {option} busybox cat /etc/passwd")).fails().has("denied").forget();
+        sandbox.run(&format!("run --rm {option} busybox cat /etc/passwd")).code(1).has("denied").forget();
         sandbox.run(&format!("run -d --name web {option} busybox sleep 1000")).ok().forget();
-        sandbox.run("exec web cat /etc/passwd").fails().has("denied").forget();
+        sandbox.run("exec web cat /etc/passwd").code(1).has("denied").forget();
         sandbox.run(&format!("exec web {LABEL}")).ok().is(&format!("{name} (enforce)\n"));
         sandbox.run("run --rm busybox cat /etc/passwd").ok().has("root").forget();
         sandbox
