@@ -13,7 +13,7 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := build
 # What `make vmtest` runs in its machine: parts of tests' names. All of them: VMTEST=
-VMTEST ?= cgroup_v2 cgroups:: runtime::roots container::pause
+VMTEST ?= cgroup_v2 systemd:: apparmor:: roots::the_hosts roots::a_store container::pause
 
 .PHONY: help build check test test-unit vmtest demo bench golden man completions install uninstall faults attacks
 
@@ -42,7 +42,7 @@ test-unit: ## only the tests beneath the code: no root, no network, seconds
 
 vmtest: ## those that need another kernel, cgroups of version 2, systemd or AppArmor, in an emulated machine that has them
 	@tests/support/prepare
-	@tests/support/vm test $(VMTEST); status=$$?; tests/support/vm down; exit $$status
+	@tests/support/vm test $(VMTEST) && tests/support/vm across; status=$$?; tests/support/vm down; exit $$status
 
 faults: ## the long tests: 1,000 power cuts, kill -9 at every system call, 10,000 attached runs
 	@tests/support/prepare
