@@ -135,6 +135,10 @@ pub fn parse(program: Program, words: &[OsString]) -> Result<(Flags, &[OsString]
     if words.first().is_none_or(|word| !word.as_encoded_bytes().starts_with(b"-")) {
         return Ok((flags, words));
     }
+    if let Some(rest) = flags.take_plain(words) {
+        return Ok((flags, rest));
+    }
+    flags = Flags::default();
     const REST: &str = "command and arguments";
     let mut command = definition(clap::Command::new("barge"), program)
         .disable_help_flag(true)
@@ -179,6 +183,46 @@ pub fn add_to(command: clap::Command) -> clap::Command {
 }
 
 impl Flags {
+    /// Takes options off the beginning of `words` as long as they are plain: a long name that works, and a value. `None`:
+    /// something else is there, and clap must look at it. To build its definition of all options takes longer than to
+    /// start it all, and scripts give `--root` with every command.
+    fn take_plain<'a>(&mut self, mut words: &'a [OsString]) -> Option<&'a [OsString]> {
+        while let [word, rest @ ..] = words {
+            let word = word.to_str()?;
+            if !word.starts_with('-') {
+                break;
+            }
+            let name = word.strip_prefix("--")?;
+            let (name, value, rest) = match name.split_once('=') {
+                Some((name, value)) => (name, value, rest),
+                None => (name, rest.first()?.to_str()?, &rest[1..]),
+            };
+            let is_plain = |global: &Global| global.long == name && global.value.is_some() && global.refused.is_empty();
+            if value.is_empty() || !GLOBALS.iter().any(is_plain) {
+                return None;
+            }
+            self.set(name, Some(value.into())).ok()?;
+            words = rest;
+        }
+        Some(words)
+    }
+
+    fn set(&mut self, long: &str, value: Option<String>) -> Result<()> {
+        match long {
+            "root" => self.root = value.map(Into::into),
+            "runroot" => self.runroot = value.map(Into::into),
+            "tmpdir" => self.tmpdir = value.map(Into::into),
+            "storage-driver" => self.storage_driver = value,
+            "cgroup-manager" => self.cgroup_manager = value,
+            "config" => self.config = value.map(Into::into),
+            "log-level" => self.log_level = value,
+            "out" => self.out = value.map(Into::into),
+            "noout" => self.no_out = true,
+            other => return Err(Fault::unsupported(format!("--{other}: not supported")).into()),
+        }
+        Ok(())
+    }
+
     /// Takes over what was given after the command.
     pub fn merge(&mut self, matches: &ArgMatches) -> Result<()> {
         for global in GLOBALS {
@@ -198,19 +242,7 @@ impl Flags {
                 Some(_) => matches.get_many::<String>(&id).map(|all| all.cloned().collect()).unwrap_or_default(),
                 None => Vec::new(),
             };
-            let last = values.last().cloned();
-            match global.long {
-                "root" => self.root = last.map(Into::into),
-                "runroot" => self.runroot = last.map(Into::into),
-                "tmpdir" => self.tmpdir = last.map(Into::into),
-                "storage-driver" => self.storage_driver = last,
-                "cgroup-manager" => self.cgroup_manager = last,
-                "config" => self.config = last.map(Into::into),
-                "log-level" => self.log_level = last,
-                "out" => self.out = last.map(Into::into),
-                "noout" => self.no_out = true,
-                other => return Err(Fault::unsupported(format!("--{other}: not supported")).into()),
-            }
+            self.set(global.long, values.last().cloned())?;
         }
         Ok(())
     }

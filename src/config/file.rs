@@ -95,7 +95,20 @@ fn says_nothing(text: &str) -> bool {
     lines.all(|line| line.is_empty() || line.starts_with('#') || line.starts_with('[') && line.ends_with(']'))
 }
 
+/// The same text with its lines of comments empty: nineteen of twenty, in the files that distributions ship. `None`
+/// where strings may go over several lines, in which a `#` is no comment.
+fn without_comments(text: &str) -> Option<String> {
+    let mut rest = String::with_capacity(text.len() / 4);
+    for line in text.split_inclusive('\n') {
+        rest.push_str(if line.trim_ascii_start().starts_with('#') { "\n" } else { line });
+    }
+    // One begins in a line that is none of comments.
+    (!rest.contains("\"\"\"") && !rest.contains("'''")).then_some(rest)
+}
+
 fn parse(text: &str) -> Result<Table> {
+    let short = without_comments(text);
+    let text = short.as_deref().unwrap_or(text);
     text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
         Fault::invalid(format!("line {line}: {}", error.message())).into()
@@ -135,6 +148,16 @@ mod tests {
         ] {
             assert_eq!(says_nothing(text), nothing, "{text:?}");
         }
+    }
+
+    #[test]
+    fn comments_count_as_lines_and_may_stand_in_lists() {
+        let text = "# a\n[containers]\n# b = 1\nenv = [\n  # \"A=1\",\n  \"B=#2\",\n]\n#";
+        assert_eq!(without_comments(text).as_deref(), Some("\n[containers]\n\nenv = [\n\n  \"B=#2\",\n]\n\n"));
+        assert_eq!(parse(text).expect("TOML"), parse("containers.env = [\"B=#2\"]").expect("TOML"));
+        assert_eq!(without_comments("a = \"\"\"\n# text\n\"\"\""), None);
+        let error = parse("# one\n# two\ntz = \n").expect_err("no value");
+        assert!(error.to_string().starts_with("line 3: "), "{error}");
     }
 
     #[test]

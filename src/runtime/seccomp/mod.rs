@@ -17,6 +17,7 @@ use oci_spec::runtime::LinuxSeccomp;
 use rules::Rules;
 use sha2::{Digest, Sha256};
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// A compiled filter.
@@ -48,14 +49,11 @@ pub fn filter(
         (Seccomp::Json(text), _) => Some(text.clone()),
         (Seccomp::Spec, Some(spec)) => Some(serde_json::to_string(spec).context("writing the seccomp profile")?),
     };
-    let key = key(text.as_deref(), capabilities);
-    let path = cache_dir.join(format!("seccomp-{key}"));
-    let path = match wanted {
-        Seccomp::DefaultWithoutSocketcall => {
-            std::path::PathBuf::from([path.as_os_str(), "-".as_ref()].join("".as_ref()))
-        }
-        _ => path,
-    };
+    let mut key = key(text.as_deref(), capabilities);
+    if *wanted == Seccomp::DefaultWithoutSocketcall {
+        key.push('-');
+    }
+    let path = cache_dir.join(key);
     if let Some(filter) = kept(cache_dir, &path).and_then(|bytes| from_bytes(&bytes)) {
         return Ok(Some(filter));
     }
@@ -79,15 +77,16 @@ fn kernel() -> (u32, u32) {
 }
 
 /// Names a filter by all that it depends on: the profile, the capabilities, and this program's own profile and tables.
+/// The default profile, which nearly every container has, is named without hashing: to ask the processor whether it can
+/// do that fast costs more than the rest, in a virtual machine.
 fn key(text: Option<&str>, capabilities: Set) -> String {
-    let mut hash = Sha256::new();
-    let tables = (table::X86_64.len() + table::I386.len() + table::X32.len()) as u64;
-    hash.update(env!("CARGO_PKG_VERSION"));
-    for number in [u64::from(default::VERSION), tables, capabilities.0] {
-        hash.update(number.to_le_bytes());
-    }
-    hash.update(text.unwrap_or("default"));
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let tables = table::X86_64.len() + table::I386.len() + table::X32.len();
+    let profile = match text {
+        None => "default".to_string(),
+        Some(text) => Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    format!("seccomp-{version}-{}-{tables}-{profile}-{:x}", default::VERSION, capabilities.0)
 }
 
 /// The kept form: flags, then the kernel's own form of the instructions.
@@ -130,7 +129,11 @@ fn kept(dir: &Path, path: &Path) -> Option<Vec<u8>> {
 
 /// Whole or not at all: two containers may start at once, and one may be killed.
 fn keep(path: &Path, filter: &Filter) -> std::io::Result<()> {
-    let temporary = path.with_extension(std::process::id().to_string());
+    if let Some(dir) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    }
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}", std::process::id()));
     fs::write(&temporary, to_bytes(filter))?;
     fs::rename(&temporary, path)
 }
@@ -142,15 +145,17 @@ mod tests {
     #[test]
     fn a_filter_is_kept_and_found() {
         let dir = tempfile::tempdir().unwrap();
-        let first = filter(&Seccomp::Default, None, Set(1), dir.path()).unwrap().unwrap();
-        let kept: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        // Nobody has made it before.
+        let dir = dir.path().join("cache");
+        let first = filter(&Seccomp::Default, None, Set(1), &dir).unwrap().unwrap();
+        let kept: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert_eq!(kept.len(), 1);
-        let again = filter(&Seccomp::Default, None, Set(1), dir.path()).unwrap().unwrap();
+        let again = filter(&Seccomp::Default, None, Set(1), &dir).unwrap().unwrap();
         assert_eq!((first.instructions, first.flags), (again.instructions, again.flags));
         // Half a file is as good as none.
         fs::write(&kept[0], b"1234567").unwrap();
-        assert!(filter(&Seccomp::Default, None, Set(1), dir.path()).unwrap().is_some());
-        assert!(filter(&Seccomp::Unconfined, None, Set(1), dir.path()).unwrap().is_none());
+        assert!(filter(&Seccomp::Default, None, Set(1), &dir).unwrap().is_some());
+        assert!(filter(&Seccomp::Unconfined, None, Set(1), &dir).unwrap().is_none());
     }
 
     /// What others could have put there is not taken; the control takes it, when it looks like ours.
