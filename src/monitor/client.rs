@@ -177,6 +177,12 @@ impl Client {
     pub fn cleaned(self) {
         let _ = self.send(Kind::Cleaned, &[]);
     }
+
+    /// The same of a container that nobody can find any more: the monitor removes its files ([`super::Reap::rest`]).
+    /// `false`: there is no monitor any more that could.
+    pub fn withdrawn(self) -> bool {
+        self.send(Kind::Cleaned, &[frame::REST_IS_YOURS]).is_ok()
+    }
 }
 
 impl AsFd for Client {

@@ -72,11 +72,14 @@ pub struct LogConfig {
     pub passthrough: bool,
 }
 
-/// A role to spawn at the end; the monitor doesn't look into it.
+/// What to do at the end: a role to spawn, into whose configuration the monitor doesn't look, or files to remove.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Reap {
     /// `@reap`
     pub role: String,
     /// Its configuration.
     pub config: serde_json::Value,
+    /// The trees to remove when an attached client has withdrawn the container and left them to us.
+    #[serde(default)]
+    pub rest: Vec<PathBuf>,
 }

@@ -23,7 +23,7 @@ pub enum Kind {
     Hello = 6,
     /// The container has ended: the JSON of an exit record. From the monitor, last but all output.
     Exit = 7,
-    /// The client that wanted to clean up has done so. To the monitor; no bytes.
+    /// The client that wanted to clean up has done so: no bytes, or [`REST_IS_YOURS`]. To the monitor.
     Cleaned = 8,
 }
 
@@ -36,6 +36,9 @@ pub const WANT_CLEANING: u8 = 4;
 /// [`Kind::Hello`]: the writing end of a pipe comes along; standard output is to go there instead of into frames. The
 /// monitor closes it when the container has ended.
 pub const WANT_PIPE: u8 = 8;
+
+/// [`Kind::Cleaned`]: nobody can find the container any more; its files and its cgroup are the monitor's to remove.
+pub const REST_IS_YOURS: u8 = 1;
 
 /// The length of a frame's head.
 pub const HEAD: usize = 8;

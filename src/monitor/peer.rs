@@ -20,6 +20,7 @@ pub(super) struct Peer {
     stalled: Option<Instant>,
     gone: bool,
     cleaned: bool,
+    left_rest: bool,
 }
 
 /// What a client asked for.
@@ -42,6 +43,7 @@ impl Peer {
             stalled: None,
             gone: false,
             cleaned: false,
+            left_rest: false,
         }
     }
 
@@ -66,6 +68,11 @@ impl Peer {
     /// It has said so.
     pub(super) fn cleaned(&self) -> bool {
         self.cleaned
+    }
+
+    /// It has said that the files are for us to remove.
+    pub(super) fn left_rest(&self) -> bool {
+        self.left_rest
     }
 
     /// Something is still to be sent.
@@ -218,6 +225,10 @@ impl Peer {
                 }
                 (Kind::Signal, &[number]) => asked(Asked::Signal(i32::from(number))),
                 (Kind::Cleaned, []) => self.cleaned = true,
+                (Kind::Cleaned, &[frame::REST_IS_YOURS]) if self.cleans() => {
+                    self.cleaned = true;
+                    self.left_rest = true;
+                }
                 _ => return self.drop_it(),
             }
         }

@@ -14,7 +14,7 @@ use crate::runtime::cgroup;
 use crate::sys::poll::{Interest, Set};
 use crate::sys::pty::{Size, set_size};
 use crate::sys::spawn::Role;
-use crate::sys::{fd, memory, pidfd, signal};
+use crate::sys::{fd, memory, pidfd, signal, tree};
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
@@ -84,7 +84,8 @@ impl Monitor {
             input: Input::new(None, false),
             orphaned: false,
             rested: false,
-            buffer: Vec::new(),
+            // While others are busy: who ends at once is told at once.
+            buffer: vec![0; MOST],
             log_failed: false,
             set: Set::default(),
         }
@@ -98,8 +99,11 @@ impl Monitor {
         while self.telling() {
             self.step(false);
         }
-        if let Some(reap) = self.reap.take().filter(|_| self.orphaned || !self.peers.iter().any(Peer::cleaned)) {
+        let Some(reap) = self.reap.take() else { return };
+        if self.orphaned || !self.peers.iter().any(Peer::cleaned) {
             self.spawn_reap(&reap);
+        } else if self.peers.iter().any(Peer::left_rest) {
+            self.remove_rest(&reap);
         }
     }
 
@@ -419,6 +423,17 @@ impl Monitor {
     /// Whether somebody has not yet got everything, or not yet cleaned up.
     fn telling(&self) -> bool {
         self.peers.iter().any(|peer| peer.pending() || (peer.cleans() && !peer.cleaned() && !peer.gone()))
+    }
+
+    /// Who waited for the container has gone by now. What can't be removed is found by `system check`.
+    fn remove_rest(&mut self, reap: &Reap) {
+        self.run_dir = None;
+        if let Some(place) = self.process.cgroup.take() {
+            let _ = cgroup::open(&place).and_then(|driver| driver.remove());
+        }
+        for path in &reap.rest {
+            let _ = tree::remove(path);
+        }
     }
 
     fn spawn_reap(&self, reap: &Reap) {

@@ -318,6 +318,11 @@ impl Store {
         }
     }
 
+    /// Where the files of a withdrawn container lie until somebody deletes them.
+    pub fn leavings(&self, id: &ContainerId) -> [PathBuf; 2] {
+        [self.layout.run_container(id), self.layout.trash().join(id.as_str())]
+    }
+
     /// Where a container's files lie.
     pub fn container_dirs(&self, id: &ContainerId) -> ContainerDirs {
         ContainerDirs { disk: self.layout.container(id), run: self.layout.run_container(id) }
@@ -366,6 +371,13 @@ impl Store {
 
     /// Moves a container's files out of sight, frees its name, then deletes the files.
     fn discard_container(&self, dirs: &ContainerDirs, name: Option<&Name>, sync: record::Sync) -> Result<()> {
+        self.withdraw_container(dirs, name, sync)?;
+        tree::remove(&dirs.run)?;
+        tree::remove(&self.layout.trash().join(dirs.disk.file_name().unwrap_or_default()))
+    }
+
+    /// Moves a container's files out of sight and frees its name: it is gone for everybody.
+    fn withdraw_container(&self, dirs: &ContainerDirs, name: Option<&Name>, sync: record::Sync) -> Result<()> {
         let id = dirs.disk.file_name().unwrap_or_default();
         let away = self.layout.trash().join(id);
         trip!("store.container.remove");
@@ -389,8 +401,7 @@ impl Store {
         if let Some(id) = id.to_str() {
             super::prune::remove_file(&self.layout.run_records().join(id))?;
         }
-        tree::remove(&dirs.run)?;
-        tree::remove(&away)
+        Ok(())
     }
 }
 
@@ -455,12 +466,24 @@ impl LockedContainer {
         Ok(())
     }
 
-    /// Removes record, name and all files. When it returns, a power cut does not bring it back (for [`Place::Disk`]).
-    pub fn remove(self) -> Result<()> {
-        let sync = match self.record.place {
+    /// As [`LockedContainer::remove`], but its files only move out of sight: somebody else deletes [`Store::leavings`].
+    pub fn withdraw(self) -> Result<()> {
+        let sync = self.sync();
+        self.store
+            .withdraw_container(&self.dirs, Some(&self.record.name), sync)
+            .with_context(|| format!("removing container {}", self.record.id.short()))
+    }
+
+    fn sync(&self) -> record::Sync {
+        match self.record.place {
             Place::Disk => record::Sync::Durable,
             Place::Run => record::Sync::Unsynced,
-        };
+        }
+    }
+
+    /// Removes record, name and all files. When it returns, a power cut does not bring it back (for [`Place::Disk`]).
+    pub fn remove(self) -> Result<()> {
+        let sync = self.sync();
         self.store
             .discard_container(&self.dirs, Some(&self.record.name), sync)
             .with_context(|| format!("removing container {}", self.record.id.short()))

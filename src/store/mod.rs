@@ -15,7 +15,6 @@ pub mod networks;
 pub mod prune;
 pub mod record;
 pub mod root;
-mod tree;
 
 pub use blob::{KnownBlob, PartialBlob};
 pub use check::{Leftover, Report};
@@ -29,6 +28,7 @@ pub use networks::{LockedNetworks, RulesLock};
 pub use prune::Pruned;
 pub use root::{Layout, Roots};
 
+use crate::sys::tree;
 use anyhow::Result;
 
 /// A handle on what is kept below two directories: one that lasts, one that lasts until the next boot.

@@ -24,6 +24,7 @@ pub mod seccomp;
 pub mod signal;
 pub mod spawn;
 pub mod terminal;
+pub mod tree;
 pub mod user;
 pub mod writeback;
 pub mod xattr;

@@ -1,6 +1,6 @@
 //! `attach`: a connection to a container's streams. Relaying them to a terminal is the caller's.
 
-use super::exited::settled;
+use super::exited::{exited_with, settled};
 use super::{exited, identity};
 use crate::config::Program;
 use crate::engine::Engine;
@@ -65,11 +65,8 @@ impl Attachment {
 
     /// After the container's end was told: records it, cleans up if that is ours to do, and says so. The exit code.
     pub fn finish(self, engine: &Engine) -> Result<Option<u8>> {
-        let code = exited(engine, &self.id);
-        if self.cleaning && code.is_ok() {
-            self.client.cleaned();
-        }
-        code
+        // Dropped without a word, the connection tells the monitor that the cleaning up is still to be done.
+        if self.cleaning { exited_with(engine, &self.id, self.client) } else { exited(engine, &self.id) }
     }
 }
 

@@ -6,10 +6,12 @@ use crate::engine::Engine;
 use crate::fault::{Fault, Kind};
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::{Change, Phase};
+use crate::monitor::client::Client;
 use crate::monitor::{self, ExitRecord};
 use crate::runtime::cgroup;
 use crate::store::{Container, ExitReason, LockedContainer};
 use crate::sys::spawn::Inherited;
+use crate::sys::tree;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -17,24 +19,56 @@ use std::ffi::OsString;
 /// Records the end of a container whose process is gone, removes its cgroup and, with `--rm`, itself. Idempotent: the
 /// first caller under the lock does it. Returns the exit code, `None` when nobody can know it.
 pub fn exited(engine: &Engine, id: &ContainerId) -> Result<Option<u8>> {
+    end(engine, id, None)
+}
+
+/// [`exited`], for the client whose container this was: what takes time (deleting files, which on some disks waits for
+/// the disk) is left to the container's monitor, which is told so.
+pub(super) fn exited_with(engine: &Engine, id: &ContainerId, monitor: Client) -> Result<Option<u8>> {
+    end(engine, id, Some(monitor))
+}
+
+fn end(engine: &Engine, id: &ContainerId, monitor: Option<Client>) -> Result<Option<u8>> {
     // The exit record goes with a removed container: look before the lock is there to wait for.
     let before = ExitRecord::read(&engine.store.container_dirs(id).run)?;
     let mut container = match engine.store.lock_container(id) {
         Ok(container) => container,
-        Err(error) if Fault::kind_of(&error) == Kind::NotFound => return Ok(before.and_then(|record| record.code)),
+        Err(error) if Fault::kind_of(&error) == Kind::NotFound => {
+            monitor.into_iter().for_each(Client::cleaned);
+            return Ok(before.and_then(|record| record.code));
+        }
         Err(error) => return Err(error),
     };
-    settle(engine, &mut container)?;
-    match container.phase {
-        Phase::Exited { code } => {
+    let cgroup = super::resolved(&container).cgroup;
+    let leave_rest = monitor.is_some() && runs(&container) && container.spec.remove;
+    settle_and(engine, &mut container, !leave_rest)?;
+    let code = match container.phase {
+        Phase::Exited { code } => code,
+        phase if runs_in(phase) => return Err(Fault::conflict(format!("container {id} still runs")).into()),
+        _ => {
+            monitor.into_iter().for_each(Client::cleaned);
+            return Ok(None);
+        }
+    };
+    match monitor {
+        Some(monitor) if leave_rest => {
+            let leavings = engine.store.leavings(id);
+            container.set_phase(Change::Remove)?;
+            container.withdraw()?;
+            if !monitor.withdrawn() {
+                // It was killed just now.
+                cgroup.iter().try_for_each(|place| cgroup::open(place)?.remove())?;
+                leavings.iter().try_for_each(|path| tree::remove(path))?;
+            }
+        }
+        monitor => {
             if container.spec.remove {
                 remove_settled(container)?;
             }
-            Ok(code)
+            monitor.into_iter().for_each(Client::cleaned);
         }
-        phase if runs_in(phase) => Err(Fault::conflict(format!("container {id} still runs")).into()),
-        _ => Ok(None),
     }
+    Ok(code)
 }
 
 /// Whether a process is there, as far as the record says.
@@ -64,6 +98,11 @@ pub(super) fn settled(engine: &Engine, id: &ContainerId) -> Result<Container> {
 
 /// If the record says that it runs and its process is gone: writes down how it ended, and removes its cgroup.
 pub(super) fn settle(engine: &Engine, container: &mut LockedContainer) -> Result<()> {
+    settle_and(engine, container, true)
+}
+
+/// The same; the cgroup may be left to somebody else.
+fn settle_and(engine: &Engine, container: &mut LockedContainer, with_cgroup: bool) -> Result<()> {
     if !runs(container) {
         return Ok(());
     }
@@ -92,7 +131,7 @@ pub(super) fn settle(engine: &Engine, container: &mut LockedContainer) -> Result
         None if in_this_boot => monitor::client::wait(run)?,
         end => end,
     };
-    if in_this_boot {
+    if in_this_boot && with_cgroup {
         remove_cgroup(container);
     }
     record_end(engine, container, end)?;

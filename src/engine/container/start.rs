@@ -238,7 +238,7 @@ pub(super) fn adoption(engine: &Engine, container: &Container, pid: i32, start_t
 
 fn reap(engine: &Engine, container: &Container) -> Result<Reap> {
     let config = serde_json::to_value(ReapConfig { config: engine.config.clone(), id: container.id.clone() })?;
-    Ok(Reap { role: "@reap".into(), config })
+    Ok(Reap { role: "@reap".into(), config, rest: engine.store.leavings(&container.id).into() })
 }
 
 /// Which system calls it may make.

@@ -16,7 +16,7 @@ const DEPTH: usize = 64;
 const OPEN_DIR: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
 /// Removes a file or a whole tree; nothing there is fine. Goes on after a failure and reports the first.
-pub(super) fn remove(path: &Path) -> Result<()> {
+pub fn remove(path: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
     let outcome = (|| {
         let parent = match open(parent, OPEN_DIR, Mode::empty()) {
@@ -30,7 +30,7 @@ pub(super) fn remove(path: &Path) -> Result<()> {
 }
 
 /// The bytes of all files beneath a directory; 0 when it is not there.
-pub(super) fn size(path: &Path) -> Result<u64> {
+pub fn size(path: &Path) -> Result<u64> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(0) };
     let outcome = (|| {
         let parent = open(parent, OPEN_DIR, Mode::empty())?;
@@ -56,7 +56,7 @@ struct Level {
 }
 
 /// As [`remove`], of a name directly in `parent`.
-pub(super) fn remove_at(parent: &OwnedFd, name: &CString) -> nix::Result<()> {
+pub fn remove_at(parent: &OwnedFd, name: &CString) -> nix::Result<()> {
     match unlinkat(parent, name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => return Ok(()),
         Err(Errno::EISDIR | Errno::EPERM) => {}
@@ -102,7 +102,7 @@ pub(super) fn remove_at(parent: &OwnedFd, name: &CString) -> nix::Result<()> {
 }
 
 /// Calls `each` for everything beneath a directory that is not a directory itself.
-pub(super) fn visit(
+pub fn visit(
     parent: &OwnedFd,
     name: &CString,
     each: &mut dyn FnMut(&OwnedFd, &CStr) -> nix::Result<()>,
@@ -119,7 +119,7 @@ pub(super) fn visit(
 }
 
 /// The names in a directory, and whether each is a directory.
-pub(super) fn list(dir: &OwnedFd) -> nix::Result<Vec<(CString, bool)>> {
+pub fn list(dir: &OwnedFd) -> nix::Result<Vec<(CString, bool)>> {
     let mut listing = Dir::from_fd(dir.try_clone().map_err(|_| Errno::EMFILE)?)?;
     let mut names = Vec::new();
     for entry in listing.iter() {
