@@ -23,11 +23,12 @@
 //! ## Processes
 //!
 //! ```text
-//! barge run web            short-lived; may have threads; never clones
-//!   │  spawn /proc/self/exe with named descriptors (sys::spawn)
+//! barge run web            short-lived; may have threads; clones nothing but, first of all, its standby
+//!   │  as root: a copy of it stood by, and becomes the role (sys::standby);
+//!   │  else: spawn /proc/self/exe; both with named descriptors (sys::spawn)
 //!   ▼
 //! @monitor web             one thread, one poll loop: output → log, attach socket, exit status, timers
-//!   │  runtime::create: validate → plan → clone       ← the only clone in the program
+//!   │  runtime::create: validate → plan → clone       ← the only other clone in the program
 //!   ▼
 //! container init           walks its Vec<Step>, then execve
 //! ```

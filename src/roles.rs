@@ -8,6 +8,7 @@ mod hello;
 
 use crate::cli;
 use crate::config::Program;
+use crate::sys::memory;
 use std::ffi::OsString;
 
 /// A role's entry: the words after its name → the exit code.
@@ -32,5 +33,6 @@ pub fn main() -> u8 {
     if let Some((_, role)) = ROLES.iter().find(|(name, _)| *name == word) {
         return role(&argv[2..]);
     }
+    memory::expect_a_short_life();
     cli::main(Program::of(&argv0), argv)
 }

@@ -3,7 +3,7 @@
 use super::error::Usage;
 use super::{TREE, UNBUILT, complete, error, flags, globals, help, logger};
 use crate::config::{self, Config, Program};
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::fault::Fault;
 use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -192,6 +192,7 @@ fn dispatch(program: Program, words: &[OsString], path: &mut String) -> Result<(
                 return help::print_command(program, &found, &command.definition());
             }
             let Kind::Leaf { define, ref run } = command.kind else { return Ok(()) };
+            let standby = if STARTING.contains(&command.name) { engine::stand_by(is_offline(rest)) } else { None };
             let matches = match parse(command, define, program, &found, rest, &mut flags)? {
                 Some(matches) => matches,
                 None => return help::print_command(program, &found, &command.definition()),
@@ -203,13 +204,23 @@ fn dispatch(program: Program, words: &[OsString], path: &mut String) -> Result<(
             match run {
                 Run::Config(run) => run(&matches, &config),
                 Run::Engine(run) => {
-                    let engine = Engine::open(config)?;
+                    let engine = Engine::open(config)?.with_standby(standby);
                     error::notice(&engine);
                     run(&matches, &engine)
                 }
             }
         }
     }
+}
+
+/// The commands that start something as soon as their arguments are read.
+const STARTING: &[&str] = &["run", "start", "exec"];
+
+/// Whether these arguments as good as say that the container will have no network. A wrong guess costs only time.
+fn is_offline(words: &[OsString]) -> bool {
+    let is_none = |word: &OsString| word == "--network=none" || word == "--net=none";
+    let are_none = |pair: &[OsString]| (pair[0] == "--network" || pair[0] == "--net") && pair[1] == "none";
+    words.iter().any(is_none) || words.windows(2).any(are_none)
 }
 
 /// Parses `words` as the arguments of one command; `None` when help was asked for.

@@ -13,14 +13,24 @@ pub mod user;
 use crate::config::Config;
 use crate::model::storage::Driver;
 use crate::store::{Driver as StoreDriver, Roots, Store};
+pub use crate::sys::standby::Standby;
 use anyhow::Result;
+use std::sync::Mutex;
 
-/// A handle on one engine: what the host says, and what we keep. Holds no state of its own.
+/// A handle on one engine: what the host says, and what we keep. Holds no state of its own (but for a process that waits
+/// to become the monitor of what this command starts).
 pub struct Engine {
     /// What the host says.
     pub config: Config,
     /// What we keep.
     pub store: Store,
+    standby: Mutex<Option<Standby>>,
+}
+
+/// What starts things gets the process for it ready first, beside reading its arguments. To be called before this
+/// process opens anything; see [`crate::monitor::stand_by`].
+pub fn stand_by(offline: bool) -> Option<Standby> {
+    crate::monitor::stand_by(offline)
 }
 
 impl Engine {
@@ -39,6 +49,15 @@ impl Engine {
         });
         let roots = Roots { root: config.root.clone(), run: config.run.clone(), driver, rootless: config.rootless };
         let store = Store::open(&roots)?;
-        Ok(Engine { config, store })
+        Ok(Engine { config, store, standby: Mutex::default() })
+    }
+
+    /// For a command that will start a container or a process in one: see [`stand_by`].
+    pub fn with_standby(self, standby: Option<Standby>) -> Engine {
+        Engine { standby: Mutex::new(standby), ..self }
+    }
+
+    fn take_standby(&self) -> Option<Standby> {
+        self.standby.lock().ok()?.take()
     }
 }

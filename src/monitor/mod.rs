@@ -38,4 +38,4 @@ mod stdio;
 pub use config::{LogConfig, MonitorConfig, Reap, Source};
 pub use exit::ExitRecord;
 pub use role::main;
-pub use spawn::{Descriptors, Handle, Started, adopt, spawn};
+pub use spawn::{Descriptors, Handle, Started, adopt, spawn, stand_by};

@@ -9,7 +9,8 @@ use super::run::{Monitor, Process};
 use super::{paths, stdio};
 use crate::runtime::{self, Create, Exec};
 use crate::sys::spawn::Inherited;
-use crate::sys::{fd, pidfd, signal};
+use crate::sys::standby::Waiting;
+use crate::sys::{fd, memory, pidfd, signal};
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{OFlag, open};
 use nix::sys::signal::Signal;
@@ -21,9 +22,24 @@ use std::path::Path;
 
 /// The role `@monitor`: `arguments` are those after the role's name. Returns the process's exit code.
 pub fn main(arguments: &[OsString]) -> u8 {
-    let Ok(mut inherited) = Inherited::take(arguments.iter().cloned()) else { return 125 };
+    match Inherited::take(arguments.iter().cloned()) {
+        Ok(inherited) => serve(inherited, None),
+        Err(_) => 125,
+    }
+}
+
+/// The same in a process that stands by; `network`: [`Create::network`].
+pub(super) fn stand_by(waiting: Waiting, network: Option<OwnedFd>) -> u8 {
+    memory::warm(128 << 10);
+    match waiting.wait() {
+        Some(inherited) => serve(inherited, network),
+        None => 0,
+    }
+}
+
+fn serve(mut inherited: Inherited, network: Option<OwnedFd>) -> u8 {
     let Ok(report) = inherited.descriptor("report") else { return 125 };
-    match prepare(inherited, &report) {
+    match prepare(inherited, network, &report) {
         Ok(Some(mut monitor)) => {
             drop(report);
             monitor.run();
@@ -38,7 +54,7 @@ pub fn main(arguments: &[OsString]) -> u8 {
 }
 
 /// Everything up to the container's start. `None`: the spawner went away, all is taken back.
-fn prepare(mut inherited: Inherited, report: &OwnedFd) -> Result<Option<Monitor>> {
+fn prepare(mut inherited: Inherited, network: Option<OwnedFd>, report: &OwnedFd) -> Result<Option<Monitor>> {
     let config: MonitorConfig =
         serde_json::from_slice(&inherited.config()?).context("reading the monitor's configuration")?;
     let mut preserved = Vec::new();
@@ -76,7 +92,7 @@ fn prepare(mut inherited: Inherited, report: &OwnedFd) -> Result<Option<Monitor>
             }
             let running = match source {
                 Source::Container(bundle) => {
-                    let created = runtime::create(Create { bundle, stdio: streams.stdio, preserved })?;
+                    let created = runtime::create(Create { bundle, stdio: streams.stdio, preserved, network })?;
                     if let Some(path) = &config.pid_file {
                         write_pid(path, created.pid())?;
                     }

@@ -3,8 +3,9 @@
 use super::MonitorConfig;
 use super::report::{Report, send_go};
 use crate::runtime::cgroup::Place;
-use crate::sys::fd;
 use crate::sys::spawn::{Child, Role};
+use crate::sys::standby::Standby;
+use crate::sys::{fd, namespace};
 use anyhow::{Context, Result, bail};
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -62,9 +63,24 @@ impl Handle {
     }
 }
 
+/// A process that is ready to become the next monitor; to be made before this process opens anything. `offline`: the
+/// container will have a network namespace with nothing but loopback. `None` where it can't be had: not an ordinary
+/// user's, nor in a user namespace.
+pub fn stand_by(offline: bool) -> Option<Standby> {
+    // Tests take guards out by the environment, of which a standby keeps nothing.
+    #[cfg(debug_assertions)]
+    if crate::trip::handed_on().is_some() {
+        return None;
+    }
+    if !nix::unistd::geteuid().is_root() {
+        return None;
+    }
+    Standby::start(|| offline.then(namespace::new_network).transpose(), super::role::stand_by).ok()
+}
+
 /// Starts a monitor, which creates the container; returns when it has, or with the typed failure.
-pub fn spawn(config: &MonitorConfig, descriptors: Descriptors) -> Result<Handle> {
-    let (report, child) = start(config, descriptors)?;
+pub fn spawn(config: &MonitorConfig, descriptors: Descriptors, standby: Option<Standby>) -> Result<Handle> {
+    let (report, child) = start(config, descriptors, standby)?;
     match Report::receive(&report) {
         Ok(Report::Created { pid, start_time, monitor_start_time, cgroup }) => {
             Ok(Handle { pid, start_time, monitor_pid: child.pid(), monitor_start_time, cgroup, report, started: None })
@@ -84,14 +100,14 @@ pub fn spawn(config: &MonitorConfig, descriptors: Descriptors) -> Result<Handle>
 /// Starts a monitor that takes over a container which lost its own: see [`super::Source::Adopt`]. Returns its pid and
 /// start time.
 pub fn adopt(config: &MonitorConfig) -> Result<(i32, u64)> {
-    let (report, child) = start(config, Descriptors::default())?;
+    let (report, child) = start(config, Descriptors::default(), None)?;
     match Report::receive(&report)? {
         Report::Created { monitor_start_time, .. } => Ok((child.pid(), monitor_start_time)),
         other => bail!("the monitor said {other:?} out of turn"),
     }
 }
 
-fn start(config: &MonitorConfig, descriptors: Descriptors) -> Result<(OwnedFd, Child)> {
+fn start(config: &MonitorConfig, descriptors: Descriptors, standby: Option<Standby>) -> Result<(OwnedFd, Child)> {
     let (ours, theirs) = fd::seqpacket_pair().context("making a socket pair")?;
     let names: Vec<String> = (0..descriptors.preserved.len()).map(|index| format!("preserved{index}")).collect();
     let mut role = Role::new("@monitor", &config.name)
@@ -109,6 +125,6 @@ fn start(config: &MonitorConfig, descriptors: Descriptors) -> Result<(OwnedFd, C
     for (name, fd) in names.iter().zip(descriptors.preserved) {
         role = role.owned_descriptor(name, fd);
     }
-    let child = role.spawn().context("starting the monitor")?;
+    let child = role.spawn_by(standby).context("starting the monitor")?;
     Ok((ours, child))
 }

@@ -72,8 +72,9 @@ impl Child {
         match step {
             Step::Ready => {
                 inside.send(Message::ready());
-                inside.wait()
+                Ok(())
             }
+            Step::AwaitStart => inside.wait(),
             Step::BecomeRoot { uid, gid, groups } => {
                 process::set_ids(*uid, *gid, if *groups { Some(&[]) } else { None })
             }

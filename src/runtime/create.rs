@@ -20,6 +20,8 @@ pub struct Create<'a> {
     pub stdio: Stdio,
     /// More descriptors for it: they become 3, 4 …
     pub preserved: Vec<OwnedFd>,
+    /// A network namespace with loopback only, for one that is to get such a one.
+    pub network: Option<OwnedFd>,
 }
 
 /// A container whose first process stands before its execve. Dropped without [`Created::start`], it is killed.
@@ -53,8 +55,9 @@ pub struct Running {
 /// Faults: `Invalid`, `Unsupported` (a limit or option this host can't give), `Denied` …
 pub fn create(request: Create) -> Result<Created> {
     let facts = prepared()?;
-    let plan = plan::of_bundle(request.bundle, request.stdio, request.preserved, true, &facts);
-    let (running, steps, outside) = carry_out(plan.map_err(|error| undo(request.bundle, error))?)?;
+    let bundle = request.bundle;
+    let plan = plan::of_bundle(request, true, &facts).map_err(|error| undo(bundle, error))?;
+    let (running, steps, outside) = carry_out(plan)?;
     Ok(Created { running: Some(running), steps, outside })
 }
 
@@ -62,8 +65,9 @@ pub fn create(request: Create) -> Result<Created> {
 /// Faults as of both; `CommandNotFound` (127) and `NotExecutable` (126) for the command.
 pub fn run(request: Create) -> Result<Running> {
     let facts = prepared()?;
-    let plan = plan::of_bundle(request.bundle, request.stdio, request.preserved, false, &facts);
-    let (running, ..) = carry_out(plan.map_err(|error| undo(request.bundle, error))?)?;
+    let bundle = request.bundle;
+    let plan = plan::of_bundle(request, false, &facts).map_err(|error| undo(bundle, error))?;
+    let (running, ..) = carry_out(plan)?;
     Ok(running)
 }
 

@@ -10,8 +10,10 @@ use std::os::fd::OwnedFd;
 /// One thing that a child does. Everything it needs is in it.
 #[derive(Debug)]
 pub enum Step {
-    /// Say that all is ready, and wait for the word to start.
+    /// Say that all is ready.
     Ready,
+    /// Wait for the word to start.
+    AwaitStart,
     /// Be user and group 0 (or these) of the new user namespace.
     BecomeRoot { uid: u32, gid: u32, groups: bool },
     /// Join a namespace, or several of a process.
@@ -196,7 +198,7 @@ impl Step {
     pub fn describe(&self) -> String {
         let text = |path: &CString| path.to_string_lossy().into_owned();
         match self {
-            Step::Ready => "waiting for the word to go on".into(),
+            Step::Ready | Step::AwaitStart => "waiting for the word to go on".into(),
             Step::BecomeRoot { .. } => "becoming root of the user namespace".into(),
             Step::Join { what, .. } => format!("joining {what}"),
             Step::Unshare(_) => "making a namespace".into(),

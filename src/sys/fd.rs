@@ -132,13 +132,18 @@ pub fn send_with_fds(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) ->
 
 /// Receives bytes and at most eight descriptors (close-on-exec).
 pub fn receive_with_fds(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-    Ok(receive_message(socket.as_fd(), buffer, MsgFlags::empty())?)
+    Ok(receive_message(socket.as_fd(), buffer, nix::cmsg_space!([i32; 8]), MsgFlags::empty())?)
+}
+
+/// Receives bytes and as many descriptors (close-on-exec) as one message may have.
+pub fn receive_with_many_fds(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    Ok(receive_message(socket.as_fd(), buffer, nix::cmsg_space!([i32; 253]), MsgFlags::empty())?)
 }
 
 /// As [`receive_with_fds`], without waiting. `None`: nothing there now; no bytes: the end.
 pub fn receive_now(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<(usize, Vec<OwnedFd>)>> {
     loop {
-        match receive_message(socket.as_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
+        match receive_message(socket.as_fd(), buffer, nix::cmsg_space!([i32; 8]), MsgFlags::MSG_DONTWAIT) {
             Ok(received) => return Ok(Some(received)),
             Err(nix::Error::EAGAIN) => return Ok(None),
             Err(nix::Error::EINTR) => {}
@@ -150,9 +155,9 @@ pub fn receive_now(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<(u
 fn receive_message(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],
+    mut space: Vec<u8>,
     flags: MsgFlags,
 ) -> Result<(usize, Vec<OwnedFd>), nix::Error> {
-    let mut space = nix::cmsg_space!([i32; 8]);
     let mut slices = [IoSliceMut::new(buffer)];
     let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
     let message = nix::sys::socket::recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut space), flags)?;

@@ -1,5 +1,24 @@
 //! Memory that a small process doesn't want to keep.
 
+/// For a command that will soon have ended: memory is asked for in few large pieces, and not given back meanwhile.
+pub fn expect_a_short_life() {
+    // SAFETY: mallopt sets numbers of the allocator's.
+    unsafe {
+        libc::mallopt(libc::M_TOP_PAD, 512 << 10);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 4 << 20);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
+    }
+}
+
+/// Takes memory for the heap before there is work, and gives it back to the heap, not to the kernel.
+pub fn warm(bytes: usize) {
+    let pieces: Vec<Vec<u8>> = (0..bytes / PIECE).map(|_| vec![1; PIECE]).collect();
+    std::hint::black_box(&pieces);
+}
+
+/// Less than what the allocator would get a mapping of its own for.
+const PIECE: usize = 32 << 10;
+
 /// Gives free memory of the heap back to the kernel.
 pub fn trim() {
     // SAFETY: malloc_trim works on free blocks only.

@@ -23,6 +23,7 @@ pub mod scan;
 pub mod seccomp;
 pub mod signal;
 pub mod spawn;
+pub mod standby;
 pub mod terminal;
 pub mod tree;
 pub mod user;

@@ -2,7 +2,7 @@
 
 use super::path::check;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Moves this process into the namespace that `fd` is, which must be of `kind` (`CLONE_NEW…`), or into those kinds of
 /// namespaces of the process that `fd` is (a pidfd).
@@ -15,6 +15,17 @@ pub fn join(fd: BorrowedFd<'_>, kinds: i32) -> io::Result<()> {
 pub fn unshare(kinds: i32) -> io::Result<()> {
     // SAFETY: one integer.
     check(unsafe { libc::unshare(kinds) })
+}
+
+/// A network namespace with nothing but loopback, which is up. This process, which must have one thread, is in it
+/// meanwhile; an error means that it may still be.
+pub fn new_network() -> io::Result<OwnedFd> {
+    let home = own_network()?;
+    unshare(libc::CLONE_NEWNET)?;
+    super::netlink::loopback_up()?;
+    let new = own_network()?;
+    join(home.as_fd(), libc::CLONE_NEWNET)?;
+    Ok(new)
 }
 
 /// The host name of this UTS namespace.

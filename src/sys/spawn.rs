@@ -6,6 +6,7 @@
 //! that its arguments name them: `barge @monitor TITLE config attach …`.
 
 use super::fd;
+use super::standby::{self, Standby};
 use nix::fcntl::{FcntlArg, fcntl};
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
@@ -99,6 +100,42 @@ impl<'a> Role<'a> {
     pub fn sealed(mut self) -> Self {
         self.sealed = true;
         self
+    }
+
+    /// Makes `standby` become it, or starts it when there is none that can.
+    pub fn spawn_by(self, standby: Option<Standby>) -> io::Result<Child> {
+        match standby {
+            Some(standby) if self.suits_standby() && standby.is_ready() && self.hand_over(&standby).is_ok() => {
+                log::debug!("process {} became {} {}", standby.pid, self.name, self.title);
+                Ok(Child { pid: standby.pid })
+            }
+            _ => self.spawn(),
+        }
+    }
+
+    /// A standby is sealed, in a session of its own and without an environment, and one message must be enough.
+    fn suits_standby(&self) -> bool {
+        let given = self.standard.iter().flatten().count();
+        self.sealed
+            && self.new_session
+            && self.environment.is_empty()
+            && (given == 0 || given == self.standard.len())
+            && self.descriptors.len() + given <= standby::MOST_DESCRIPTORS
+    }
+
+    fn hand_over(&self, standby: &Standby) -> io::Result<()> {
+        let standard = self.standard.iter().flatten();
+        let fds: Vec<BorrowedFd<'_>> =
+            self.descriptors.iter().map(|(_, fd)| fd.as_fd()).chain(standard.copied()).collect();
+        let first = if fds.len() > self.descriptors.len() { standby::WITH_STANDARD } else { standby::WITHOUT_STANDARD };
+        let mut message = vec![first];
+        for word in self.arguments()? {
+            message.extend(word.as_bytes_with_nul());
+        }
+        if message.len() > standby::LONGEST {
+            return Err(io::Error::from_raw_os_error(libc::E2BIG));
+        }
+        fd::send_with_fds(&standby.socket, &message, &fds).map(drop)
     }
 
     /// Starts it.
@@ -234,6 +271,11 @@ impl Inherited {
             inherited.descriptors.push((name, fd));
         }
         Ok(inherited)
+    }
+
+    /// What a process got that became a role.
+    pub(super) fn given<'a>(title: &str, descriptors: impl Iterator<Item = (&'a str, OwnedFd)>) -> Inherited {
+        Inherited { title: title.into(), descriptors: descriptors.map(|(name, fd)| (name.into(), fd)).collect() }
     }
 
     /// The title it was started with.

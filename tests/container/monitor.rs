@@ -40,6 +40,64 @@ fn a_monitor_takes_little_memory() {
     println!("a monitor has {memory} kB of its own");
 }
 
+/// As root the monitor is a copy of the command. It must be what an executed one would be: nothing of the command's is
+/// left in it, and what a container could find of our program lies on a mount that nobody can write to.
+#[test]
+fn a_monitor_keeps_nothing_of_its_command_and_runs_from_an_unwritable_mount() {
+    use nix::sys::statvfs::{FsFlags, statvfs};
+    only_on!(root);
+    let mut sandbox = Sandbox::with_busybox();
+    sandbox.env("SECRET", "not-for-the-monitor");
+    for options in ["--network=none", "--network=host --init", "--preserve-fds=1"] {
+        let line = format!("run -d --name web -e OTHER=words {options} busybox sleep 1000");
+        let mut command = sandbox.command(&line.split(' ').collect::<Vec<_>>());
+        let file = std::fs::File::open("/dev/zero").expect("it is there");
+        hand_down(&mut command, &file);
+        sandbox.finish(command, b"").ok().forget();
+        let pid = pid_of(&sandbox, "web");
+        let read = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).expect("it lives");
+        let words = String::from_utf8(read("cmdline")).expect("text");
+        assert_eq!(words.split('\0').take(3).collect::<Vec<_>>(), ["barge", "@monitor", "web"], "{words:?}");
+        assert!(!words.contains("OTHER"), "{words:?}");
+        assert_eq!(read("environ"), b"");
+        let exe = format!("/proc/{pid}/exe");
+        assert!(statvfs(exe.as_str()).expect("it lives").flags().contains(FsFlags::ST_RDONLY));
+        assert!(!statvfs("/proc/self/exe").expect("we live").flags().contains(FsFlags::ST_RDONLY), "the control");
+        let session: i32 = String::from_utf8(read("stat"))
+            .ok()
+            .and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(3)?.parse().ok())
+            .expect("a session");
+        assert_eq!(session, pid);
+        let status = String::from_utf8(read("status")).expect("text");
+        let blocked = status.lines().find(|line| line.starts_with("SigBlk:")).expect("the field exists");
+        assert_eq!(blocked, "SigBlk:\t0000000000000000");
+        for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it lives").flatten() {
+            let target = std::fs::read_link(entry.path()).unwrap_or_default();
+            assert_ne!(target.to_str(), Some("/dev/zero"), "{entry:?}");
+        }
+        sandbox.run("exec web true").ok().forget();
+        sandbox.run("rm -f -t 0 web").ok().forget();
+    }
+}
+
+/// Its descriptor 3 is a copy of `file`.
+fn hand_down(command: &mut std::process::Command, file: &std::fs::File) {
+    use std::os::fd::AsRawFd;
+    let text = format!("exec \"$0\" \"$@\" 3< /proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+    let program = command.get_program().to_owned();
+    let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+    let environment: Vec<_> = command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .stdin(std::process::Stdio::null())
+        .args(["-c", &text])
+        .arg(program)
+        .args(arguments)
+        .env_clear()
+        .envs(environment);
+    *command = shell;
+}
+
 fn kill_monitor(sandbox: &Sandbox, name: &str) {
     kill(Pid::from_raw(pid_of(sandbox, name)), Signal::SIGKILL).expect("it lives");
 }

@@ -79,7 +79,7 @@ pub fn exec(engine: &Engine, id: &ContainerId, options: &ExecOptions) -> Result<
         descriptors.attach = Some(theirs);
         attachment = Some(ours);
     }
-    let started = monitor::spawn(&config, descriptors)?.start()?;
+    let started = monitor::spawn(&config, descriptors, engine.take_standby())?.start()?;
     started.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     Ok(attachment)
 }

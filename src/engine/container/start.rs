@@ -98,7 +98,7 @@ fn try_launch(engine: &Engine, container: &mut LockedContainer, options: &StartO
         let [stdin, stdout, stderr] = [0, 1, 2].map(crate::sys::fd::duplicate);
         descriptors.passthrough = Some([stdin?, stdout?, stderr?]);
     }
-    let handle = monitor::spawn(&config, descriptors)?;
+    let handle = monitor::spawn(&config, descriptors, engine.take_standby())?;
     container.set_phase(Change::Start)?;
     let identity = |pid, start_time| ProcessIdentity { pid, start_time, boot_id: engine.store.boot_id().to_string() };
     let pid = handle.pid;

@@ -18,7 +18,7 @@ use super::cgroup::{self, CgroupDriver};
 use super::facts::Facts;
 use super::handshake;
 use super::step::{Source, Step};
-use super::{Bundle, CgroupChoice, Stdio, validate};
+use super::{Bundle, CgroupChoice, Create, validate};
 use crate::fault::{Fault, Kind};
 use anyhow::{Context, Result};
 use std::ffi::CString;
@@ -91,7 +91,8 @@ impl Builder<'_> {
 }
 
 /// Plans a new container. `gate`: it stops before its program and waits for a word.
-pub fn of_bundle(bundle: &Bundle, stdio: Stdio, preserved: Vec<OwnedFd>, gate: bool, facts: &Facts) -> Result<Plan> {
+pub fn of_bundle(request: Create, gate: bool, facts: &Facts) -> Result<Plan> {
+    let Create { bundle, stdio, preserved, network } = request;
     validate::bundle(bundle)?;
     let cgroups = cgroup::host()?;
     let linux = bundle.spec.linux().as_ref();
@@ -111,7 +112,7 @@ pub fn of_bundle(bundle: &Bundle, stdio: Stdio, preserved: Vec<OwnedFd>, gate: b
     };
     let first_private = 3 + preserved.len() as i32;
     builder.push(Step::Undumpable);
-    let clone = builder.namespaces()?;
+    let clone = builder.namespaces(network)?;
     // Mounts of the host may come and go beneath bind mounts that ask for it, but nothing of ours goes back.
     builder.push(Step::RootPropagation(libc::MS_SLAVE));
     let root = builder.root()?;

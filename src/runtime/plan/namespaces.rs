@@ -55,8 +55,11 @@ fn word(kind: Kind) -> &'static str {
 
 impl Builder<'_> {
     /// Steps that join and make namespaces. A user namespace is always one that exists already (see
-    /// [`user_namespace::with_maps`]), so that it is joined first and owns all that is made after it.
-    pub(super) fn namespaces(&mut self) -> Result<Cloning> {
+    /// [`user_namespace::with_maps`]), so that it is joined first and owns all that is made after it. `network` is one
+    /// that was made before, with loopback up.
+    pub(super) fn namespaces(&mut self, network: Option<OwnedFd>) -> Result<Cloning> {
+        // A user namespace must own the network it is to have power over.
+        let mut network = network.filter(|_| !self.has_namespace(Kind::User));
         let mut cloning = Cloning::default();
         let mut new = 0;
         let mut joined = Vec::new();
@@ -74,10 +77,13 @@ impl Builder<'_> {
                     fd
                 }
                 (_, Some(path)) => open_host_to_read(path, &format!("{} namespace", word(kind)))?,
-                (_, None) => {
-                    new |= flag(kind);
-                    continue;
-                }
+                (_, None) => match network.take_if(|_| kind == Kind::Network) {
+                    Some(made) => made,
+                    None => {
+                        new |= flag(kind);
+                        continue;
+                    }
+                },
             };
             let step = Step::Join { fd, kinds: flag(kind), what: format!("the {} namespace", word(kind)) };
             match kind {

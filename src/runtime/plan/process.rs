@@ -105,11 +105,6 @@ pub fn of_process(
     steps.push(Step::WorkingDirectory { path: directory.clone(), make: request.make_directory });
     steps.push(Step::Umask(user.umask().unwrap_or(0o022)));
     steps.push(Step::ResetSignals);
-    if request.gate {
-        steps.push(Step::Ready);
-    }
-    steps.push(Step::CloseFrom(first_private));
-
     let capabilities = process.capabilities().as_ref();
     let set = |list: Option<&Option<Capabilities>>| set(list.and_then(Option::as_ref));
     let bounding = set(capabilities.map(|sets| sets.bounding()));
@@ -137,6 +132,18 @@ pub fn of_process(
         capabilities: effective.and(bounding),
     };
     let again = Step::WorkingDirectoryAgain(directory);
+    let mut filter = filter;
+    if request.gate {
+        steps.push(Step::Ready);
+        let is_ours = matches!(request.seccomp, Seccomp::Default | Seccomp::DefaultWithoutSocketcall);
+        if is_ours && !process.no_new_privileges().unwrap_or(false) {
+            // The kernel takes a while to load it, and the default profile allows all that follows: so it is done while
+            // the others note that the container is there.
+            steps.extend(filter.take());
+        }
+        steps.push(Step::AwaitStart);
+    }
+    steps.push(Step::CloseFrom(first_private));
     if process.no_new_privileges().unwrap_or(false) {
         // As late as can be, so that the filter need allow nothing but the execve.
         steps.extend([identity, again, Step::NoNewPrivileges]);
