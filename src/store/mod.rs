@@ -10,6 +10,7 @@ pub mod containers;
 pub mod images;
 pub mod layer;
 pub mod lock;
+mod mount_points;
 pub mod names;
 pub mod networks;
 pub mod prune;

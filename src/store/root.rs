@@ -17,6 +17,7 @@
 //!      names/NAME                   a symbolic link to the id that holds the name
 //!      networks/NAME.json           one network; networks.lock: who may change them
 //!      reserve                      room for an index when the disk is full
+//!      mount-points/                empty files below every image, to mount the engine's own over
 //!      trash/                       on its way out
 //! RUN/containers/ID/                sockets, fifos, exit record
 //!     records/ID                    a record of this boot, newer than ROOT's
@@ -151,6 +152,10 @@ impl Layout {
 
     pub(super) fn staging(&self) -> PathBuf {
         self.root.join("staging")
+    }
+
+    pub(super) fn mount_points(&self) -> PathBuf {
+        self.root.join("mount-points")
     }
 
     pub(super) fn trash(&self) -> PathBuf {

@@ -6,7 +6,7 @@ use super::{Attachment, Streams, facts, resolved};
 use crate::engine::Engine;
 use crate::engine::bundle;
 use crate::fault::Fault;
-use crate::model::container::{ContainerSpec, ImageSource, LogDriver, SeccompProfile};
+use crate::model::container::{ContainerSpec, ImageSource, LogDriver, SeccompProfile, UserMode};
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::{Change, Phase};
 use crate::monitor::{self, Descriptors, LogConfig, MonitorConfig, Reap, Source};
@@ -268,7 +268,13 @@ fn root(engine: &Engine, container: &Container) -> Result<(RootMount, RootSource
             let mount =
                 engine.store.root_mount(&container.layers, container.dirs(), volatile, container.owners.as_ref())?;
             let source = match mount.clone() {
-                RootMount::Overlay { lower, upper, work, volatile, userxattr } => {
+                RootMount::Overlay { mut lower, upper, work, volatile, userxattr } => {
+                    let spec = &container.spec;
+                    // In a user namespace of its own the files would be nobody's.
+                    let plain = matches!(spec.namespaces.user, UserMode::Default | UserMode::Host);
+                    if plain && container.owners.is_none() && !spec.no_hosts && !spec.no_hostname {
+                        lower.extend(engine.store.mount_points());
+                    }
                     let owned = container.owners.is_some();
                     RootSource::Overlay { lower, upper, work, volatile, userxattr, owned }
                 }
