@@ -36,7 +36,8 @@ use std::path::{Path, PathBuf};
 #[rustfmt::skip]
 pub const OF_ROOT: &[&str] = &[
     "version", "driver", "images.json", "images.lock", "layers.lock", "reserve", "blobs", "known", "partial", "layers",
-    "chains", "moved", "staging", "containers", "names", "networks", "networks.lock", "trash",
+    "chains", "moved", "staging", "containers", "names", "networks", "networks.lock", "mount-points",
+    "trash",
 ];
 
 /// All of our names below RUN. (A user's namespace is found there, too, and stays: it is in use.)
