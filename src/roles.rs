@@ -5,6 +5,7 @@
 //! start in well under a millisecond.
 
 mod hello;
+mod selftest;
 
 use crate::cli;
 use crate::config::Program;
@@ -18,6 +19,7 @@ pub type Role = fn(&[OsString]) -> u8;
 #[rustfmt::skip] // one a line, so that two people can add one
 const ROLES: &[(&str, Role)] = &[
     ("@hello", hello::main),
+    ("@selftest", selftest::main),
     ("@init", crate::runtime::init::main),
     ("@monitor", crate::monitor::main),
     ("@unpack", crate::store::unpack_role),

@@ -16,6 +16,7 @@ mod rootless;
 mod runtime;
 mod support;
 mod system;
+mod threats;
 
 /// A file below tests/ that no `mod` line reaches would never be compiled, and so never fail.
 #[test]

@@ -51,6 +51,7 @@ pub static TREE: &[Command] = &[
     leaf!("rmi", image::rmi),
     leaf!("run", container::run),
     leaf!("save", image::save),
+    leaf!("selftest", system::selftest),
     leaf!("start", container::start),
     leaf!("stop", container::stop),
     group!("system", "Manage the engine", SYSTEM),

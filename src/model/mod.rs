@@ -22,6 +22,7 @@ pub mod platform;
 pub mod progress;
 pub mod reference;
 pub mod registries;
+pub mod selftest;
 pub mod size;
 pub mod storage;
 pub mod zone;

@@ -17,6 +17,7 @@ pub mod path;
 pub mod pid;
 pub mod pidfd;
 pub mod poll;
+pub mod probe;
 pub mod process;
 pub mod pty;
 pub mod scan;

@@ -13,7 +13,7 @@ mod layers;
 mod probe;
 mod processes;
 mod races;
-mod rows;
+pub mod rows;
 mod terminal;
 
 /// Whether full numbers are wanted.

@@ -363,7 +363,7 @@ const NONE: &[(&str, &str)] = &[
 ];
 
 /// Whether this file has this test.
-fn exists(entry: &str) -> bool {
+pub fn exists(entry: &str) -> bool {
     let Some((file, name)) = entry.split_once(": ") else { return false };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = if file.starts_with("src/") { root.join(file) } else { root.join("tests").join(file) };

@@ -5,4 +5,5 @@ mod config;
 mod hello;
 mod info;
 mod reset;
+mod selftest;
 mod version;

@@ -1,5 +1,6 @@
 //! Groups of flags that several commands share, and how they write a `ContainerSpec`.
 
+mod confinement;
 pub mod create;
 pub mod host;
 mod logging;
@@ -12,5 +13,6 @@ pub mod selection;
 mod storage;
 pub mod unbuilt;
 
+pub use confinement::ConfinementFlags;
 pub use create::CreateFlags;
 pub use host::Host;

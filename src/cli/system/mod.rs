@@ -3,4 +3,5 @@
 pub mod check;
 pub mod info;
 pub mod reset;
+pub mod selftest;
 pub mod version;

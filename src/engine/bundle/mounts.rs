@@ -116,7 +116,7 @@ fn kernel_mounts(spec: &ContainerSpec, facts: &Facts) -> Vec<Mount> {
     } else {
         mount("/proc", "proc", "proc", &proc_options)
     }];
-    list.push(mount("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]));
+    list.push(mount("/dev", "tmpfs", "tmpfs", &["nosuid", "noexec", "strictatime", "mode=755", "size=65536k"]));
     let maps_tty = match &facts.ids {
         Some(ids) => ids.gids.iter().any(|range| (range.inside..range.inside.saturating_add(range.count)).contains(&5)),
         None => facts.maps_tty,

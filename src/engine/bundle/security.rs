@@ -3,6 +3,7 @@
 use super::Facts;
 use crate::fault::{Fault, Kind};
 use crate::model::container::{ContainerSpec, NamespaceMode, NetworkMode};
+use crate::model::selftest::HIDDEN;
 use anyhow::Result;
 use oci_spec::runtime::Capability;
 use std::collections::HashMap;
@@ -127,31 +128,15 @@ pub fn names_of_capabilities(set: u64) -> Vec<String> {
     ALL.iter().enumerate().filter(|(number, _)| set >> number & 1 == 1).map(|(_, name)| name.to_string()).collect()
 }
 
-/// Docker 29's list, podman's beyond it.
-const MASKED: &[&str] = &[
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/sys/dev/block",
-    "/sys/devices/virtual/powercap",
-    "/sys/firmware",
-    "/sys/fs/selinux",
-];
-
-const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+/// Docker's, and what lets root of the container switch the kernel's debug messages.
+const READ_ONLY: &[&str] =
+    &["/proc/bus", "/proc/dynamic_debug", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 pub(super) fn masked_paths(spec: &ContainerSpec, facts: &Facts) -> Vec<String> {
     if spec.security.privileged {
         return spec.security.mask.clone();
     }
-    let mut paths = unless_unmasked(spec, MASKED);
+    let mut paths = unless_unmasked(spec, HIDDEN);
     for cpu in &facts.thermal_cpus {
         let path = format!("/sys/devices/system/cpu/cpu{cpu}/thermal_throttle");
         paths.extend(unless_unmasked(spec, &[path.as_str()]));

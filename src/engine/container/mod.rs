@@ -43,7 +43,7 @@ pub use remove::{RemoveOptions, remove};
 pub use rename::rename;
 pub use restart::restart;
 pub use run::{RunOptions, run};
-pub use start::{StartOptions, Started, start};
+pub use start::{StartOptions, Started, seccomp, start};
 pub use stop::{StopOptions, Stopped, stop};
 pub use top::{Processes, top};
 pub use wait::{Condition, wait};

@@ -242,7 +242,7 @@ fn reap(engine: &Engine, container: &Container) -> Result<Reap> {
 }
 
 /// Which system calls it may make.
-pub(super) fn seccomp(spec: &ContainerSpec) -> Seccomp {
+pub fn seccomp(spec: &ContainerSpec) -> Seccomp {
     match &spec.security.seccomp {
         _ if spec.security.privileged => Seccomp::Unconfined,
         SeccompProfile::Default if spec.security.deny_socketcall => Seccomp::DefaultWithoutSocketcall,

@@ -22,11 +22,16 @@ pub fn is_meant(name: &str) -> bool {
 
 /// Puts the image into the store.
 pub fn provide(engine: &Engine) -> Result<()> {
+    provide_as(engine, NAME, "@hello")
+}
+
+/// The same under another name, with this binary in another role.
+pub fn provide_as(engine: &Engine, name: &str, role: &str) -> Result<()> {
     let mut program = Vec::new();
     File::open("/proc/self/exe")
         .and_then(|mut file| file.read_to_end(&mut program))
         .context("reading our own binary")?;
-    let archive = archive(&program).context("making the embedded image")?;
+    let archive = archive(&program, name, role).context("making the embedded image")?;
     let mut file = File::from(fd::sealed_memfd(c"hello", &archive).context("making a memfd")?);
     file.rewind().context("making the embedded image")?;
     load::load(&engine.store, &mut Source::from_file(file)?, &Platform::own())?;
@@ -34,7 +39,7 @@ pub fn provide(engine: &Engine) -> Result<()> {
 }
 
 /// Pure: a docker archive with one layer that holds `program` as `/hello`.
-fn archive(program: &[u8]) -> Result<Vec<u8>> {
+fn archive(program: &[u8], name: &str, role: &str) -> Result<Vec<u8>> {
     let mut layer = tar::Builder::new(Vec::new());
     for (path, mode) in [("dev", 0o755), ("etc", 0o755), ("proc", 0o755), ("sys", 0o755), ("tmp", 0o1777)] {
         append(&mut layer, path, mode, tar::EntryType::Directory, &[])?;
@@ -49,12 +54,12 @@ fn archive(program: &[u8]) -> Result<Vec<u8>> {
         "created": created,
         "architecture": platform.architecture,
         "os": platform.os,
-        "config": {"Entrypoint": ["/hello", "@hello"], "WorkingDir": "/"},
+        "config": {"Entrypoint": ["/hello", role], "WorkingDir": "/"},
         "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", hex(&layer))]},
         "history": [{"created": created, "created_by": concat!("barge ", env!("CARGO_PKG_VERSION"))}],
     }))?;
     let mut archive = tar::Builder::new(Vec::with_capacity(layer.len() + 8192));
-    let manifest = json!([{"Config": "config.json", "RepoTags": [NAME], "Layers": ["layer.tar"]}]);
+    let manifest = json!([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]);
     append(&mut archive, "layer.tar", 0o644, tar::EntryType::Regular, &layer)?;
     append(&mut archive, "config.json", 0o644, tar::EntryType::Regular, &config)?;
     append(&mut archive, "manifest.json", 0o644, tar::EntryType::Regular, manifest.to_string().as_bytes())?;
@@ -85,8 +90,8 @@ mod tests {
 
     #[test]
     fn the_same_binary_makes_the_same_image() {
-        let one = archive(b"program").expect("an archive");
-        assert_eq!(one, archive(b"program").expect("an archive"));
+        let one = archive(b"program", NAME, "@hello").expect("an archive");
+        assert_eq!(one, archive(b"program", NAME, "@hello").expect("an archive"));
         let names: Vec<_> = tar::Archive::new(&one[..])
             .entries()
             .expect("a tar")

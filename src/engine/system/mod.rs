@@ -3,9 +3,11 @@
 pub mod check;
 pub mod info;
 pub mod reset;
+pub mod selftest;
 pub mod version;
 
 pub use check::check;
 pub use info::{Info, info};
 pub use reset::reset;
+pub use selftest::selftest;
 pub use version::{Version, version};

@@ -18,9 +18,9 @@ const RETURN: u16 = 0x06;
 const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
 
-const AUDIT_X86_64: u32 = 0xc000_003e;
-const AUDIT_I386: u32 = 0x4000_0003;
-const X32_BIT: u32 = 0x4000_0000;
+pub const AUDIT_X86_64: u32 = 0xc000_003e;
+pub const AUDIT_I386: u32 = 0x4000_0003;
+pub const X32_BIT: u32 = 0x4000_0000;
 
 fn plain(code: u16, k: u32) -> Instruction {
     Instruction { code, jt: 0, jf: 0, k }

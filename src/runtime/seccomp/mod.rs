@@ -29,6 +29,44 @@ pub struct Filter {
     pub flags: u64,
 }
 
+/// One of the three ways in which programs can call the kernel of x86-64.
+#[derive(Debug)]
+pub struct Architecture {
+    /// For people.
+    pub name: &'static str,
+    /// `AUDIT_ARCH_…`: how a filter knows it.
+    pub audit: u32,
+    /// Set in all of its numbers.
+    pub bit: u32,
+    /// Name and number of every call, sorted by name.
+    pub calls: &'static [(&'static str, u32)],
+}
+
+/// All three.
+pub static ARCHITECTURES: [Architecture; 3] = [
+    Architecture { name: "x86-64", audit: compile::AUDIT_X86_64, bit: 0, calls: &table::X86_64 },
+    Architecture { name: "i386", audit: compile::AUDIT_I386, bit: 0, calls: &table::I386 },
+    Architecture { name: "x32", audit: compile::AUDIT_X86_64, bit: compile::X32_BIT, calls: &table::X32 },
+];
+
+impl Architecture {
+    /// The number of a call, with the bit.
+    pub fn number(&self, name: &str) -> Option<u32> {
+        let found = self.calls.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
+        Some(self.calls[found].1 | self.bit)
+    }
+}
+
+/// Whether a call is made when a filter answers so (or somebody is asked who may let it).
+pub fn lets_through(action: u32) -> bool {
+    (rules::TRACE..rules::KILL_PROCESS).contains(&action)
+}
+
+/// The error number that a call fails with when a filter answers so.
+pub fn error_of(action: u32) -> Option<i32> {
+    (action & 0xffff_0000 == rules::errno(0)).then_some((action & 0xffff) as i32)
+}
+
 /// Checks a profile's JSON text (docker's form or OCI's) without loading it.
 pub fn check(json: &str) -> Result<()> {
     let rules = profile::parse(json, Set::default(), kernel())?;
