@@ -2,9 +2,10 @@
 
 _barge_commands() {
     case "$1" in
-        "barge") echo "attach container create exec history image images info inspect kill load login logout logs pause port ps pull push rename restart rm rmi run save selftest start stop system tag top unpause untag version wait" ;;
+        "barge") echo "attach container create exec history image images info inspect kill load login logout logs oci pause port ps pull push rename restart rm rmi run save selftest start stop system tag top unpause untag version wait" ;;
         "barge container") echo "attach create exec exists inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" ;;
         "barge image") echo "exists history inspect list load ls prune pull push remove rm save tag untag" ;;
+        "barge oci") echo "create delete events exec features kill list pause ps resume run spec start state update" ;;
         "barge system") echo "check info reset" ;;
     esac
 }
@@ -63,6 +64,22 @@ _barge_flags() {
         "barge login") echo "--authfile --cert-dir --compat-auth-file --get-login --help --password -p --password-stdin --tls-verify --username -u --verbose -v" ;;
         "barge logout") echo "--all -a --authfile --compat-auth-file --help" ;;
         "barge logs") echo "--follow -f --help --latest -l --names --since --tail -n --timestamps -t --until" ;;
+        "barge oci") echo "--help" ;;
+        "barge oci create") echo "--bundle -b --console-socket --help --no-new-keyring --no-pivot --pid-file --preserve-fds" ;;
+        "barge oci delete") echo "--force -f --help" ;;
+        "barge oci events") echo "--help --interval --stats" ;;
+        "barge oci exec") echo "--additional-gids -g --apparmor --cap -c --console-socket --cwd --detach -d --env -e --help --ignore-paused --no-new-privs --pid-file --preserve-fds --process -p --process-label --tty -t --user -u" ;;
+        "barge oci features") echo "--help" ;;
+        "barge oci kill") echo "--all -a --help" ;;
+        "barge oci list") echo "--format -f --help --quiet -q" ;;
+        "barge oci pause") echo "--help" ;;
+        "barge oci ps") echo "--format -f --help" ;;
+        "barge oci resume") echo "--help" ;;
+        "barge oci run") echo "--bundle -b --console-socket --detach -d --help --keep --no-new-keyring --no-pivot --no-subreaper --pid-file --preserve-fds" ;;
+        "barge oci spec") echo "--bundle -b --help --rootless" ;;
+        "barge oci start") echo "--help" ;;
+        "barge oci state") echo "--help" ;;
+        "barge oci update") echo "--blkio-weight --cpu-burst --cpu-idle --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-share --cpuset-cpus --cpuset-mems --help --memory --memory-reservation --memory-swap --pids-limit --resources -r" ;;
         "barge pause") echo "--all -a --cidfile --filter -f --help --latest -l" ;;
         "barge port") echo "--all -a --help --latest -l" ;;
         "barge ps") echo "--all -a --filter -f --format --help --last -n --latest -l --no-trunc --noheading --ns --quiet -q --size -s --sort" ;;
@@ -133,6 +150,14 @@ _barge_flags_with_value() {
         "barge login") echo "--authfile --cert-dir --compat-auth-file --password -p --tls-verify --username -u" ;;
         "barge logout") echo "--authfile --compat-auth-file" ;;
         "barge logs") echo "--since --tail -n --until" ;;
+        "barge oci create") echo "--bundle -b --console-socket --pid-file --preserve-fds" ;;
+        "barge oci events") echo "--interval" ;;
+        "barge oci exec") echo "--additional-gids -g --apparmor --cap -c --console-socket --cwd --env -e --pid-file --preserve-fds --process -p --process-label --user -u" ;;
+        "barge oci list") echo "--format -f" ;;
+        "barge oci ps") echo "--format -f" ;;
+        "barge oci run") echo "--bundle -b --console-socket --pid-file --preserve-fds" ;;
+        "barge oci spec") echo "--bundle -b" ;;
+        "barge oci update") echo "--blkio-weight --cpu-burst --cpu-idle --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-share --cpuset-cpus --cpuset-mems --memory --memory-reservation --memory-swap --pids-limit --resources -r" ;;
         "barge pause") echo "--cidfile --filter -f" ;;
         "barge ps") echo "--filter -f --format --last -n --sort" ;;
         "barge pull") echo "--arch --authfile --cert-dir --creds --os --platform --policy --retry --retry-delay --tls-verify --variant" ;;

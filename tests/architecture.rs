@@ -22,7 +22,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Arrows that are meant, by file: the raw mode and signals of a terminal; `run` joins the user's namespace.
-const EXCEPTIONS: &[(&str, &str)] = &[("cli/terminal/", "sys"), ("cli/mod.rs", "rootless")];
+const EXCEPTIONS: &[(&str, &str)] =
+    &[("cli/terminal/", "sys"), ("cli/mod.rs", "rootless"), ("cli/oci/", "runtime"), ("cli/oci/", "sys")];
 
 /// The base that everybody may use.
 const BASE: &[&str] = &["fault", "undo", "trip"];

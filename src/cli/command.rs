@@ -1,7 +1,7 @@
 //! From argv to a command's `run()`: finds it in the tree, builds its clap definition alone, parses as Go's pflag does.
 
 use super::error::Usage;
-use super::{TREE, UNBUILT, complete, error, flags, globals, help, logger};
+use super::{TREE, UNBUILT, complete, error, flags, globals, help, logger, oci};
 use crate::config::{self, Config, Program};
 use crate::engine::{self, Engine};
 use crate::fault::Fault;
@@ -46,6 +46,8 @@ pub enum Run {
     Engine(fn(&ArgMatches, &Engine) -> Result<()>),
     /// The configuration only.
     Config(fn(&ArgMatches, &Config) -> Result<()>),
+    /// Neither: a command of the OCI runtime, with the options that stand before it.
+    Runtime(fn(&ArgMatches, &oci::Globals) -> Result<()>),
 }
 
 /// A command that works on the engine: `leaf!(name, [aliases], module)`.
@@ -92,7 +94,23 @@ macro_rules! group {
     };
 }
 
-pub(super) use {group, leaf, light};
+/// A command of the OCI runtime.
+macro_rules! runtime {
+    ($name:literal, $($module:ident)::+) => {
+        Command {
+            name: $name,
+            aliases: &[],
+            kind: $crate::cli::command::Kind::Leaf {
+                define: |command| <$($module)::+::Args as clap::Args>::augment_args(command),
+                run: $crate::cli::command::Run::Runtime(|matches, globals| {
+                    $($module)::+::run(&<$($module)::+::Args as clap::FromArgMatches>::from_arg_matches(matches)?, globals)
+                }),
+            },
+        }
+    };
+}
+
+pub(super) use {group, leaf, light, runtime};
 
 impl Command {
     /// The clap definition as its author wrote it: for help, man pages and completions.
@@ -147,6 +165,9 @@ pub fn find(words: &[OsString]) -> Found<'_> {
 /// See [`super::main`].
 pub fn main(program: Program, argv: Vec<OsString>) -> u8 {
     let words = argv.get(1..).unwrap_or_default();
+    if let Some(words) = oci::is_asked_for(&argv) {
+        return oci::main(&argv, words);
+    }
     if let Some(code) = complete::hidden(program, words) {
         return code;
     }
@@ -202,6 +223,7 @@ fn dispatch(program: Program, words: &[OsString], path: &mut String) -> Result<(
             let config = config::read(&flags.for_config(program)?)?;
             globals::Flags::check_environment(&config)?;
             match run {
+                Run::Runtime(run) => run(&matches, &oci::Globals::default()),
                 Run::Config(run) => run(&matches, &config),
                 Run::Engine(run) => {
                     let engine = Engine::open(config)?.with_standby(standby);
@@ -309,14 +331,15 @@ pub fn as_go_bool(arg: Arg) -> Arg {
 }
 
 /// How many arguments a command takes.
-struct Arity {
+pub(super) struct Arity {
     least: usize,
     most: Option<usize>,
     names: Vec<String>,
 }
 
 impl Arity {
-    fn of(command: &clap::Command) -> Self {
+    /// Of a command as its author wrote it.
+    pub(super) fn of(command: &clap::Command) -> Self {
         let mut arity = Arity { least: 0, most: Some(0), names: vec![SURPLUS.to_string()] };
         for arg in command.get_positionals() {
             arity.names.push(arg.get_id().to_string());
@@ -331,7 +354,8 @@ impl Arity {
         arity
     }
 
-    fn check(&self, program: Program, path: &str, matches: &ArgMatches) -> Result<(), Usage> {
+    /// Complains of too many or too few.
+    pub(super) fn check(&self, program: Program, path: &str, matches: &ArgMatches) -> Result<(), Usage> {
         let given = |name: &String| matches.get_raw(name).map_or(0, Iterator::count);
         let given: usize = self
             .names

@@ -54,6 +54,12 @@ pub fn start(flags: &Flags) -> Result<()> {
     Ok(())
 }
 
+/// Starts logging for the runtime: warnings, or everything.
+pub fn start_for_runtime(debug: bool) {
+    let _ = log::set_logger(&Logger);
+    log::set_max_level(if debug { LevelFilter::Debug } else { LevelFilter::Warn });
+}
+
 /// Logs nothing at all.
 pub fn silence() {
     log::set_max_level(LevelFilter::Off);

@@ -15,13 +15,14 @@ pub mod inspect;
 pub mod logger;
 pub mod login;
 pub mod logout;
+pub mod oci;
 pub mod output;
 pub mod system;
 pub mod terminal;
 pub mod time;
 
 use crate::config::Program;
-use command::{Command, group, leaf, light};
+use command::{Command, group, leaf, light, runtime};
 use std::ffi::OsString;
 
 /// The commands, as `help` lists them.
@@ -40,6 +41,7 @@ pub static TREE: &[Command] = &[
     light!("login", login),
     light!("logout", logout),
     leaf!("logs", container::logs),
+    group!("oci", "Run bundles as an OCI runtime", OCI),
     leaf!("pause", container::pause),
     leaf!("port", container::port),
     leaf!("ps", container::ps),
@@ -99,6 +101,25 @@ static IMAGE: &[Command] = &[
     leaf!("save", image::save),
     leaf!("tag", image::tag),
     leaf!("untag", image::untag),
+];
+
+/// What runc has, and other engines ask of a runtime.
+pub static OCI: &[Command] = &[
+    runtime!("create", oci::create),
+    runtime!("delete", oci::delete),
+    runtime!("events", oci::events),
+    runtime!("exec", oci::exec),
+    runtime!("features", oci::features),
+    runtime!("kill", oci::kill),
+    runtime!("list", oci::list),
+    runtime!("pause", oci::pause),
+    runtime!("ps", oci::ps),
+    runtime!("resume", oci::resume),
+    runtime!("run", oci::run),
+    runtime!("spec", oci::spec),
+    runtime!("start", oci::start),
+    runtime!("state", oci::state),
+    runtime!("update", oci::update),
 ];
 
 static SYSTEM: &[Command] =

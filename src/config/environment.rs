@@ -29,6 +29,17 @@ impl Environment {
         self.0.get(OsStr::new(name)).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
+    /// Every pair as `NAME=value`.
+    pub fn strings(&self) -> Vec<OsString> {
+        let pair = |(name, value): (&OsString, &OsString)| {
+            let mut pair = name.clone();
+            pair.push("=");
+            pair.push(value);
+            pair
+        };
+        self.0.iter().map(pair).collect()
+    }
+
     /// Every pair that is UTF-8, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))

@@ -4,15 +4,15 @@
 //! No logging, no locks, no panics, and no allocation where a container starts as it should.
 
 use super::handshake::{Inside, Message};
-use super::step::{Exec, FileSystem, Make, Node, Source, Step, Target, Terminal};
+use super::step::{Bind, Exec, FileSystem, Identity, Make, Node, Source, Step, Target, Terminal, Way};
 use crate::sys::mount::{self, Attributes, Context};
 use crate::sys::path::{self, Resolve, Root};
 use crate::sys::pty::{self, Pty, Size};
 use crate::sys::{capability, keyring, limits, namespace, netlink, process, seccomp};
 use crate::trip;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 /// The child's own small state.
@@ -27,6 +27,8 @@ pub struct Child {
     null: Mask,
     /// The mask for directories.
     empty: Mask,
+    /// Who said the word to start, where that was not the parent.
+    starter: Option<Inside>,
 }
 
 /// A mount that hides things. One that is in place can be copied by every kernel, one that is not only by new ones: so
@@ -47,7 +49,7 @@ impl Child {
     /// With room for so many mounts.
     pub fn new(slots: usize) -> Child {
         let slots = (0..slots).map(|_| None).collect();
-        Child { slots, root: None, directory_refused: false, null: Mask::Missing, empty: Mask::Missing }
+        Child { slots, root: None, directory_refused: false, null: Mask::Missing, empty: Mask::Missing, starter: None }
     }
 
     /// Walks the steps; the last is an execve. Never returns.
@@ -58,7 +60,8 @@ impl Child {
                 Ok(()) => continue,
                 Err(errno) => (errno, !step.is_optional()),
             };
-            inside.send(Message::failure(index, errno, fatal, matches!(step, Step::Exec(_)) && self.found(step)));
+            let listener = self.starter.as_ref().unwrap_or(inside);
+            listener.send(Message::failure(index, errno, fatal, matches!(step, Step::Exec(_)) && self.found(step)));
             if fatal {
                 process::leave(127);
             }
@@ -75,6 +78,25 @@ impl Child {
                 Ok(())
             }
             Step::AwaitStart => inside.wait(),
+            Step::Gate { socket, first_private } => {
+                // Whoever waits for the end of something that we inherited must not wait for `start`.
+                let root = self.root().map_or(-1, |root| root.as_raw_fd());
+                let mut kept = [inside.as_fd().as_raw_fd(), socket.as_raw_fd(), root];
+                crate::sys::fd::close_all_but(*first_private, &mut kept).map_err(number)?;
+                inside.send(Message::ready());
+                // Once it is written down where to find us, the parent may go; if it goes before, so do we.
+                return inside.wait().map_err(number).and_then(|()| self.wait_at(socket.as_fd()));
+            }
+            Step::FindProgram { candidates, .. } => return find(candidates),
+            Step::TimeNamespace(offsets) => namespace::unshare_time(offsets),
+            Step::Attribute(attribute) => attribute.set(),
+            Step::PlaceRoot { source, path } => return self.place_root(source, path),
+            Step::EnterPlacedRoot(way) => return self.enter_placed_root(*way),
+            Step::Parent => {
+                inside.send(Message::Parent);
+                inside.wait()
+            }
+            Step::Hook(hook) => return hook.run_inside(),
             Step::BecomeRoot { uid, gid, groups } => {
                 process::set_ids(*uid, *gid, if *groups { Some(&[]) } else { None })
             }
@@ -85,11 +107,12 @@ impl Child {
             Step::EnterCgroup { tasks, .. } => process::write_once(tasks.as_fd(), b"0"),
             Step::RootPropagation(propagation) => mount::set_root_propagation(*propagation),
             Step::Keep { fd, slot } => return fd.try_clone().map_err(number).and_then(|fd| self.keep(*slot, fd)),
+            Step::Bind(bind) => return self.bind(bind),
             Step::FileSystem { file_system, slot } => return self.make(file_system, *slot),
             Step::OverlayByName { lower, upper, work, options, slot } => {
                 return self.overlay_by_name(lower, upper, work, options, *slot);
             }
-            Step::EnterRoot(source) => return self.enter(source),
+            Step::EnterRoot { source, way } => return self.enter(source, *way),
             Step::JoinedRoot => Root::open(std::path::Path::new("/")).map(|root| self.root = Some(root)),
             Step::Attach { source, target } => return self.attach(source, target),
             Step::CopyUp { slot, target } => return self.copy_up(*slot, target),
@@ -139,9 +162,7 @@ impl Child {
                 return self.enter_directory(path);
             }
             Step::Seccomp { filter, flags } => seccomp::load(filter, *flags),
-            Step::Identity { uid, gid, groups, bounding, capabilities } => {
-                return identity(*uid, *gid, groups.as_deref(), *bounding, *capabilities).map_err(number);
-            }
+            Step::Identity(wanted) => return identity(wanted).map_err(number),
             Step::ResetSignals => {
                 process::reset_signals();
                 Ok(())
@@ -149,6 +170,17 @@ impl Child {
             Step::Exec(exec) => return Err(run(exec)),
         }
         .map_err(number)
+    }
+
+    /// Waits for somebody who gives the word; one who goes away without it has changed his mind.
+    fn wait_at(&mut self, listener: BorrowedFd<'_>) -> Outcome {
+        loop {
+            let caller = Inside::of(crate::sys::socket::accept(listener).map_err(number)?);
+            if caller.wait().is_ok() {
+                self.starter = Some(caller);
+                return Ok(());
+            }
+        }
     }
 
     fn slot(&self, slot: usize) -> Result<BorrowedFd<'_>, i32> {
@@ -176,6 +208,22 @@ impl Child {
             .map_err(number)?;
         }
         self.keep(slot, context.mount(file_system.attributes).map_err(number)?)
+    }
+
+    fn bind(&mut self, bind: &Bind) -> Outcome {
+        use nix::fcntl::{OFlag, open};
+        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        let from = open(bind.path.as_c_str(), flags, nix::sys::stat::Mode::empty()).map_err(|errno| errno as i32)?;
+        let tree = mount::clone_tree(from.as_fd(), c"", bind.recursive).map_err(number)?;
+        if let Some((user_namespace, all)) = &bind.ids {
+            mount::map_ids(tree.as_fd(), user_namespace.as_fd(), *all).map_err(number)?;
+        }
+        for (changes, recursive) in bind.changes.into_iter().zip([true, false, true]) {
+            if !changes.is_empty() {
+                mount::set_attributes(tree.as_fd(), changes, recursive).map_err(number)?;
+            }
+        }
+        self.keep(bind.slot, tree)
     }
 
     fn keep(&mut self, slot: usize, fd: OwnedFd) -> Outcome {
@@ -222,15 +270,40 @@ impl Child {
         self.keep(slot, open(c"/..")?)
     }
 
-    fn enter(&mut self, source: &Source) -> Outcome {
+    fn enter(&mut self, source: &Source, way: Way) -> Outcome {
         let fd = self.source(source)?;
         // One that was made by name is on `/` already; moved there once more, it would be its own parent (ELOOP).
         if let Source::Given(_) = source {
             mount::attach_to_root(fd).map_err(number)?;
         }
-        mount::enter_root(fd).map_err(number)?;
+        match way {
+            Way::Pivot => mount::enter_root(fd),
+            Way::Move | Way::Chroot => mount::enter_root_without_pivot(fd),
+        }
+        .map_err(number)?;
         self.root = Some(Root::open(std::path::Path::new("/")).map_err(number)?);
         Ok(())
+    }
+
+    /// The place is looked up here: one from before belongs to another namespace's mounts.
+    fn place_root(&mut self, source: &Source, path: &CStr) -> Outcome {
+        use nix::fcntl::{OFlag, open};
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let at = open(path, flags, nix::sys::stat::Mode::empty()).map_err(|errno| errno as i32)?;
+        let fd = self.source(source)?.try_clone_to_owned().map_err(number)?;
+        mount::attach(fd.as_fd(), at.as_fd()).map_err(number)?;
+        self.root = Some(Root::from_fd(fd));
+        Ok(())
+    }
+
+    fn enter_placed_root(&mut self, way: Way) -> Outcome {
+        let root = self.root()?;
+        match way {
+            Way::Pivot => mount::enter_root(root),
+            Way::Move => mount::attach_to_root(root).and_then(|()| mount::enter_root_without_pivot(root)),
+            Way::Chroot => mount::enter_root_without_pivot(root),
+        }
+        .map_err(number)
     }
 
     fn target(&self, target: &Target) -> Result<OwnedFd, i32> {
@@ -466,21 +539,27 @@ fn fork(inside: &Inside, cgroup: Option<BorrowedFd<'_>>, kinds: i32) -> Outcome 
     }
 }
 
-fn identity(
-    uid: u32,
-    gid: u32,
-    groups: Option<&[u32]>,
-    bounding: Option<capability::Set>,
-    capabilities: capability::Set,
-) -> io::Result<()> {
-    if let Some(bounding) = bounding {
-        capability::limit_bounding(bounding)?;
-    }
+fn identity(wanted: &Identity) -> io::Result<()> {
+    capability::limit_bounding(wanted.bounding)?;
     capability::keep_over_user_change(true)?;
-    process::set_ids(uid, gid, groups)?;
-    // Never inheritable or ambient ones: a program that is not root starts with none.
-    capability::set(capabilities, capabilities)?;
-    capability::clear_ambient()
+    process::set_ids(wanted.uid, wanted.gid, wanted.groups.as_deref())?;
+    capability::set(wanted.effective, wanted.permitted, wanted.inheritable)?;
+    capability::clear_ambient()?;
+    capability::raise_ambient(wanted.ambient)
+}
+
+/// Whether one of the candidates is a file that may be executed, as far as root can say before it is tried.
+fn find(candidates: &[CString]) -> Outcome {
+    use nix::sys::stat::stat;
+    let mut answer = libc::ENOENT;
+    for path in candidates {
+        match stat(path.as_c_str()) {
+            Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFREG && stat.st_mode & 0o111 != 0 => return Ok(()),
+            Ok(_) => answer = libc::EACCES,
+            Err(_) => {}
+        }
+    }
+    Err(answer)
 }
 
 /// Tries the candidates as a shell would; the error that says most.

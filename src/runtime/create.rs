@@ -56,8 +56,8 @@ pub struct Running {
 pub fn create(request: Create) -> Result<Created> {
     let facts = prepared()?;
     let bundle = request.bundle;
-    let plan = plan::of_bundle(request, true, &facts).map_err(|error| undo(bundle, error))?;
-    let (running, steps, outside) = carry_out(plan)?;
+    let plan = plan::of_bundle(request, plan::Gate::Parent, &facts).map_err(|error| undo(bundle, error))?;
+    let (running, steps, outside) = carry_out(plan, &mut nothing)?;
     Ok(Created { running: Some(running), steps, outside })
 }
 
@@ -66,9 +66,38 @@ pub fn create(request: Create) -> Result<Created> {
 pub fn run(request: Create) -> Result<Running> {
     let facts = prepared()?;
     let bundle = request.bundle;
-    let plan = plan::of_bundle(request, false, &facts).map_err(|error| undo(bundle, error))?;
-    let (running, ..) = carry_out(plan)?;
+    let plan = plan::of_bundle(request, plan::Gate::None, &facts).map_err(|error| undo(bundle, error))?;
+    let (running, ..) = carry_out(plan, &mut nothing)?;
     Ok(running)
+}
+
+/// Makes a container whose first process waits at the socket `gate` for the word to start, whoever brings it and whatever
+/// became of us. `during` is called with its process id before its root is entered, if there are hooks.
+pub fn leave_waiting(request: Create, gate: OwnedFd, during: &mut dyn FnMut(i32) -> Result<()>) -> Result<Waiting> {
+    let facts = prepared()?;
+    let bundle = request.bundle;
+    let plan = plan::of_bundle(request, plan::Gate::Socket(gate), &facts).map_err(|error| undo(bundle, error))?;
+    let (running, steps, outside) = carry_out(plan, during)?;
+    let after = steps.iter().enumerate().skip_while(|(_, step)| !matches!(step, Step::Gate { .. })).skip(1);
+    let steps = after.map(|(index, step)| (index, step.describe())).collect();
+    Ok(Waiting { running, steps, outside })
+}
+
+/// A container at its gate. Until [`Waiting::leave`] it ends with us.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Its first process.
+    pub running: Running,
+    /// What each step behind the gate does, by number.
+    pub steps: Vec<(usize, String)>,
+    outside: Outside,
+}
+
+impl Waiting {
+    /// From now on it waits whatever becomes of us.
+    pub fn leave(&self) -> Result<()> {
+        self.outside.go().context("leaving the new process alone")
+    }
 }
 
 /// This process, ready to make mounts, and what decides how.
@@ -96,8 +125,17 @@ fn remove_cgroup(place: &cgroup::Place) {
     }
 }
 
-/// Clones and answers the child, until it says that it is ready or has executed its program.
-pub(super) fn carry_out(plan: Plan) -> Result<(Running, Vec<Step>, Outside)> {
+/// For who has nothing to do between the making of the namespaces and the change of the root.
+pub(super) fn nothing(_: i32) -> Result<()> {
+    Ok(())
+}
+
+/// Clones and answers the child, until it says that it is ready or has executed its program. `during` is called with its
+/// process id when its namespaces are there and its root is not entered, if the plan says so.
+pub(super) fn carry_out(
+    plan: Plan,
+    during: &mut dyn FnMut(i32) -> Result<()>,
+) -> Result<(Running, Vec<Step>, Outside)> {
     let Plan { child: steps, slots, clone_flags, born_in, forks, oom_score, cgroup, warnings, first_private } = plan;
     let result = (|| {
         let (outside, inside) = handshake::pair(first_private).context("making a socket pair")?;
@@ -121,6 +159,10 @@ pub(super) fn carry_out(plan: Plan) -> Result<(Running, Vec<Step>, Outside)> {
             match message {
                 None | Some((Message::Ready, _)) => break,
                 Some((Message::Terminal, fd)) => running.terminal = fd,
+                Some((Message::Parent, _)) => {
+                    during(running.process.as_ref().map_or(0, |process| process.pid))?;
+                    outside.go().context("letting the new process go on")?;
+                }
                 Some((Message::Process(pid), Some(pidfd))) => {
                     // The one in between has done its work and leaves.
                     if let Some(between) = running.process.replace(Process { pid, pidfd }) {

@@ -1,6 +1,6 @@
 //! One more process in a running container.
 
-use super::create::carry_out;
+use super::create::{carry_out, nothing};
 use super::facts::Facts;
 use super::plan::{self, Plan, Request, flag};
 use super::step::Step;
@@ -25,7 +25,7 @@ pub struct Exec<'a> {
 /// Joins the container's namespaces, cgroup and confinement and runs the process there.
 /// Faults: `Conflict` when the container is not running; `CommandNotFound` (127), `NotExecutable` (126).
 pub fn exec(request: Exec) -> Result<Running> {
-    let (running, ..) = carry_out(plan(request)?)?;
+    let (running, ..) = carry_out(plan(request)?, &mut nothing)?;
     Ok(running)
 }
 
@@ -39,7 +39,10 @@ fn plan(request: Exec) -> Result<Plan> {
     }
     let facts = Facts::read()?;
     let first_private = 3 + preserved.len() as i32;
+    let affinity = join.process.exec_cpu_affinity().as_ref();
+    let cpus = |list: Option<&String>| list.filter(|list| !list.is_empty()).map(|list| plan::cpus(list)).transpose();
     let mut steps = vec![Step::Undumpable];
+    steps.extend(cpus(affinity.and_then(|affinity| affinity.initial().as_ref()))?.map(Step::Attribute));
     if let Some(place) = &join.cgroup {
         let place = cgroup::beside(place, join.pid);
         cgroup::systemd::approach(&place)?;
@@ -72,12 +75,16 @@ fn plan(request: Exec) -> Result<Plan> {
         facts: &facts,
         may_set_groups: facts.may_set_groups,
         terminal: (None, None),
-        gate: false,
+        gate: plan::Gate::None,
         init: false,
         make_directory: false,
         keyring: join.keyring.clone(),
+        personality: join.personality.as_ref(),
+        memory_policy: None,
+        cpus: cpus(affinity.and_then(|affinity| affinity.cpu_affinity_final().as_ref()))?,
+        hooks: Vec::new(),
     };
-    plan::of_process(&details, stdio, preserved, &mut steps, &mut warnings).context("planning an exec")?;
+    plan::of_process(details, stdio, preserved, &mut steps, &mut warnings).context("planning an exec")?;
     for step in &mut steps {
         step.move_above(first_private)?;
     }

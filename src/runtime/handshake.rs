@@ -31,6 +31,8 @@ pub enum Message {
     },
     /// The pty's controlling side comes with it.
     Terminal,
+    /// The namespaces are there, the root is built but not entered: it is the parent's turn, until it says go on.
+    Parent,
     /// The number of the process that is the container's; its pidfd comes with it.
     Process(i32),
 }
@@ -50,6 +52,7 @@ impl Message {
             Message::Failed { step, errno, fatal, found } => (2, u8::from(fatal) | u8::from(found) << 1, step, errno),
             Message::Terminal => (3, 0, 0, 0),
             Message::Process(pid) => (4, 0, 0, pid),
+            Message::Parent => (5, 0, 0, 0),
         };
         let (step, number) = (step.to_ne_bytes(), number.to_ne_bytes());
         [tag, flags, step[0], step[1], number[0], number[1], number[2], number[3]]
@@ -67,6 +70,7 @@ impl Message {
             },
             3 => Message::Terminal,
             4 => Message::Process(number),
+            5 => Message::Parent,
             _ => return None,
         })
     }
@@ -74,6 +78,12 @@ impl Message {
 
 /// The child's end.
 pub struct Inside(OwnedFd);
+
+impl AsFd for Inside {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 /// The parent's end.
 #[derive(Debug)]
@@ -95,6 +105,11 @@ pub fn above(fd: OwnedFd, first: i32) -> io::Result<OwnedFd> {
 }
 
 impl Inside {
+    /// The child's end of a conversation that somebody else began: see [`super::step::Step::Gate`].
+    pub fn of(connection: OwnedFd) -> Inside {
+        Inside(connection)
+    }
+
     /// Waits for the parent's word; an error when the parent is gone.
     pub fn wait(&self) -> io::Result<()> {
         let mut byte = [0];
@@ -122,6 +137,11 @@ impl Inside {
 }
 
 impl Outside {
+    /// The parent's end of a conversation with a child that waits at a gate.
+    pub fn of(connection: OwnedFd) -> Outside {
+        Outside(connection)
+    }
+
     /// Gives the word to go on.
     pub fn go(&self) -> io::Result<()> {
         nix::unistd::write(&self.0, &[1])?;
@@ -158,6 +178,7 @@ mod tests {
         for message in [
             Message::Ready,
             Message::Terminal,
+            Message::Parent,
             Message::Process(4711),
             Message::failure(300, libc::EPERM, true, false),
             Message::failure(2, libc::EDQUOT, false, true),

@@ -9,11 +9,13 @@
 
 pub mod cgroup;
 mod child;
+pub mod container;
 mod copy_up;
 mod create;
 mod exec;
 mod facts;
 mod handshake;
+mod hook;
 pub mod init;
 mod options;
 mod plan;
@@ -26,6 +28,7 @@ mod words;
 
 pub use create::{Create, Created, Running, create, run};
 pub use exec::{Exec, exec};
+pub use options::names as mount_option_names;
 pub use plan::can_map_layers;
 pub use plan::keyring_name;
 pub use root::RootSource;
@@ -51,10 +54,24 @@ pub struct Bundle {
     /// `--init`: our own first process starts the command, reaps, and forwards signals.
     #[serde(default)]
     pub init: bool,
+    /// What differs from our own containers.
+    #[serde(default)]
+    pub manner: Manner,
     /// A directory of ours (0700) for compiled filters, shared by all containers.
     pub cache_dir: PathBuf,
     /// A directory of ours (0700) for this container alone, on a local file system; it must exist.
     pub state_dir: PathBuf,
+}
+
+/// What other engines may ask for and ours never does.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manner {
+    /// Change the root by moving a mount, without `pivot_root`.
+    pub no_pivot: bool,
+    /// Leave the caller's session keyring to it.
+    pub no_new_keyring: bool,
+    /// The bundle's directory, which hooks are told.
+    pub bundle: PathBuf,
 }
 
 /// Which system calls a container may make.
@@ -82,6 +99,9 @@ pub enum CgroupChoice {
     Files,
     /// A cgroup of its own in a scope that systemd makes. Whoever starts the container goes into that scope, too.
     Systemd(cgroup::Scope),
+    /// The same in every hierarchy that there is, also where there is nothing to limit: who asked for the container looks
+    /// at all of them.
+    Everywhere,
     /// None: it stays in the cgroup of whoever starts it; limits are refused.
     None,
 }
@@ -130,4 +150,7 @@ pub struct Join {
     pub cgroup: Option<cgroup::Place>,
     /// As [`Bundle::cache_dir`].
     pub cache_dir: PathBuf,
+    /// `linux.personality` of the container.
+    #[serde(default)]
+    pub personality: Option<oci_spec::runtime::LinuxPersonality>,
 }

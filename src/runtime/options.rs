@@ -21,6 +21,8 @@ pub struct Options {
     pub copy_up: bool,
     /// `idmap` or `ridmap`
     pub map_ids: bool,
+    /// `ridmap`: with all mounts below.
+    pub map_all_ids: bool,
 }
 
 const ATIME: u64 = libc::MOUNT_ATTR__ATIME;
@@ -56,6 +58,18 @@ const PROPAGATION: &[(&str, u64)] = &[
 /// Options of the host's fstab and of engines that mean nothing to the kernel.
 const IGNORED: &[&str] = &["defaults", "async", "rbind", "bind", "nofail", "auto", "noauto", "z", "Z"];
 
+/// The words that have a meaning of their own here, sorted; others go to the file system.
+pub fn names() -> Vec<String> {
+    let recursive = |name: &str| format!("r{name}");
+    let mut names: Vec<String> = ["bind", "rbind", "defaults", "idmap", "ridmap", "tmpcopyup"].map(String::from).into();
+    for name in ATTRIBUTES.iter().map(|(name, ..)| *name).chain(PROPAGATION.iter().map(|(name, _)| *name)) {
+        names.extend([name.to_string(), recursive(name)]);
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
 /// Reads a list of options.
 pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Options {
     let mut options = Options::default();
@@ -72,7 +86,8 @@ pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Options {
             match word {
                 "tmpcopyup" => options.copy_up = true,
                 "notmpcopyup" => options.copy_up = false,
-                "idmap" | "ridmap" => options.map_ids = true,
+                "idmap" => options.map_ids = true,
+                "ridmap" => (options.map_ids, options.map_all_ids) = (true, true),
                 "bind" => options.bind = true,
                 "rbind" => (options.bind, options.recursive) = (true, true),
                 word if IGNORED.contains(&word) || word.is_empty() => {}

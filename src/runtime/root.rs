@@ -24,6 +24,8 @@ pub enum RootSource {
     },
     /// A plain directory, used as it is (vfs, `--rootfs DIR`).
     Directory(PathBuf),
+    /// The same for somebody else's bundle: its owners are the container's already.
+    Bundle(PathBuf),
     /// Any tree of the host with throw-away changes on top (`--rootfs DIR:O`, `/` too).
     Throwaway {
         /// The tree; nothing in it is ever written.

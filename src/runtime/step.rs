@@ -1,8 +1,11 @@
 //! What a child may be told to do, and how a failure of it is put into words.
 
+use super::hook::Hook;
 use crate::sys::capability::Set;
 use crate::sys::limits::Limit;
+use crate::sys::mount::Attributes;
 use crate::sys::process::Strings;
+use crate::sys::scheduler;
 use crate::sys::seccomp::Instruction;
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
@@ -14,6 +17,23 @@ pub enum Step {
     Ready,
     /// Wait for the word to start.
     AwaitStart,
+    /// Say that all is ready, and wait for somebody to come to this socket with the word to start. Failures from then on
+    /// are told to that one.
+    Gate { socket: OwnedFd, first_private: i32 },
+    /// New time namespace with these offsets.
+    TimeNamespace(Vec<u8>),
+    /// How the kernel runs it.
+    Attribute(Attribute),
+    /// Put the root where the bundle has it, and go on building there: hooks look at it.
+    PlaceRoot { source: Source, path: CString },
+    /// Make what was placed the root.
+    EnterPlacedRoot(Way),
+    /// Tell the parent that the namespaces are there, and wait until it has done its part.
+    Parent,
+    /// Run a program of the bundle's.
+    Hook(Hook),
+    /// See that the program is there, so that its absence is known before the word to start.
+    FindProgram { candidates: Vec<CString>, name: String },
     /// Be user and group 0 (or these) of the new user namespace.
     BecomeRoot { uid: u32, gid: u32, groups: bool },
     /// Join a namespace, or several of a process.
@@ -29,12 +49,15 @@ pub enum Step {
     EnterCgroup { tasks: OwnedFd, name: String },
     /// `MS_PRIVATE`, `MS_SLAVE` … for all mounts.
     RootPropagation(u64),
+    /// A copy of a tree of the host's that is mounted nowhere yet, made here so that mounts are numbered in the order of
+    /// the bundle.
+    Bind(Bind),
     /// A file system that is mounted nowhere yet.
     FileSystem { file_system: FileSystem, slot: usize },
     /// The root's overlay on kernels that can't make it by descriptors.
     OverlayByName { lower: Vec<CString>, upper: CString, work: CString, options: CString, slot: usize },
     /// Make this mount the root and let go of the old one.
-    EnterRoot(Source),
+    EnterRoot { source: Source, way: Way },
     /// We are in a container's root already.
     JoinedRoot,
     /// Put a mount in its place.
@@ -92,11 +115,29 @@ pub enum Step {
     /// The system call filter.
     Seccomp { filter: Vec<Instruction>, flags: u64 },
     /// User, groups and capabilities.
-    Identity { uid: u32, gid: u32, groups: Option<Vec<u32>>, bounding: Option<Set>, capabilities: Set },
+    Identity(Identity),
     /// Signals at their defaults.
     ResetSignals,
     /// The program itself.
     Exec(Exec),
+}
+
+/// How a root is changed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By `pivot_root`, which lets go of the old one.
+    Pivot,
+    /// By moving the mount onto `/`.
+    Move,
+    /// By `chroot` alone, among mounts that are not the container's.
+    Chroot,
+}
+
+impl Way {
+    /// What a bundle asks for.
+    pub fn of(bundle: &super::Bundle) -> Way {
+        if bundle.manner.no_pivot { Way::Move } else { Way::Pivot }
+    }
 }
 
 /// A mount.
@@ -139,6 +180,21 @@ pub struct FileSystem {
     pub attributes: u64,
 }
 
+/// A bind mount to be made.
+#[derive(Debug)]
+pub struct Bind {
+    /// On the host.
+    pub path: CString,
+    /// With all mounts below.
+    pub recursive: bool,
+    /// For the whole tree, then for its top, then for the whole tree again.
+    pub changes: [Attributes; 3],
+    /// A user namespace whose ids it shows, and whether all mounts below do.
+    pub ids: Option<(OwnedFd, bool)>,
+    /// Where it is kept.
+    pub slot: usize,
+}
+
 /// A device, or an empty file.
 #[derive(Debug)]
 pub struct Node {
@@ -173,6 +229,65 @@ pub struct Terminal {
     pub uid: u32,
 }
 
+/// How the kernel runs a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attribute {
+    /// Its scheduling.
+    Scheduler(scheduler::Attributes),
+    /// Its I/O.
+    IoPriority { class: u32, priority: u32 },
+    /// What the kernel pretends to be.
+    Personality(u64),
+    /// Where its memory comes from.
+    MemoryPolicy { mode: i32, nodes: Vec<u64> },
+    /// Its CPUs.
+    Cpus(Vec<u64>),
+}
+
+impl Attribute {
+    /// Sets it for the caller.
+    pub fn set(&self) -> std::io::Result<()> {
+        match self {
+            Attribute::Scheduler(attributes) => scheduler::set(*attributes),
+            Attribute::IoPriority { class, priority } => scheduler::set_io_priority(*class, *priority),
+            Attribute::Personality(persona) => scheduler::set_personality(*persona),
+            Attribute::MemoryPolicy { mode, nodes } => scheduler::set_memory_policy(*mode, nodes),
+            Attribute::Cpus(mask) => scheduler::set_cpus(mask),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Attribute::Scheduler(_) => "the scheduler",
+            Attribute::IoPriority { .. } => "the I/O priority",
+            Attribute::Personality(_) => "the personality",
+            Attribute::MemoryPolicy { .. } => "the memory policy",
+            Attribute::Cpus(_) => "the CPU affinity",
+        }
+    }
+}
+
+/// Who a process is and what it may do.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// Its further groups; `None`: they can't be changed here.
+    pub groups: Option<Vec<u32>>,
+    /// What it can ever get.
+    pub bounding: Set,
+    /// What it uses now.
+    pub effective: Set,
+    /// What it may use.
+    pub permitted: Set,
+    /// What programs with the same in their file may inherit.
+    pub inheritable: Set,
+    /// What all programs inherit.
+    pub ambient: Set,
+}
+
 /// A program to run.
 #[derive(Debug)]
 pub struct Exec {
@@ -198,7 +313,14 @@ impl Step {
     pub fn describe(&self) -> String {
         let text = |path: &CString| path.to_string_lossy().into_owned();
         match self {
-            Step::Ready | Step::AwaitStart => "waiting for the word to go on".into(),
+            Step::Ready | Step::AwaitStart | Step::Gate { .. } => "waiting for the word to go on".into(),
+            Step::TimeNamespace(_) => "making a time namespace".into(),
+            Step::Attribute(attribute) => format!("setting {}", attribute.name()),
+            Step::PlaceRoot { path, .. } => format!("mounting the root file system on {}", text(path)),
+            Step::EnterPlacedRoot(_) => "changing to the root file system".into(),
+            Step::Parent => "waiting for the runtime's hooks".into(),
+            Step::Hook(hook) => format!("running {}", hook.name),
+            Step::FindProgram { name, .. } => format!("looking for `{name}`"),
             Step::BecomeRoot { .. } => "becoming root of the user namespace".into(),
             Step::Join { what, .. } => format!("joining {what}"),
             Step::Unshare(_) => "making a namespace".into(),
@@ -206,9 +328,10 @@ impl Step {
             Step::Session => "making a session".into(),
             Step::EnterCgroup { name, .. } => format!("entering cgroup {name}"),
             Step::RootPropagation(_) => "making mounts private".into(),
+            Step::Bind(bind) => format!("binding {}", text(&bind.path)),
             Step::FileSystem { file_system, .. } => format!("making a {} file system", text(&file_system.kind)),
             Step::OverlayByName { .. } => "mounting the root overlay".into(),
-            Step::EnterRoot(_) => "changing to the root file system".into(),
+            Step::EnterRoot { .. } => "changing to the root file system".into(),
             Step::JoinedRoot => "opening the root directory".into(),
             Step::Attach { target, .. } => format!("mounting on {}", text(&target.path)),
             Step::CopyUp { target, .. } => format!("copying {} into its tmpfs", text(&target.path)),
@@ -241,7 +364,7 @@ impl Step {
                 format!("changing to working directory `{}`", text(path))
             }
             Step::Seccomp { .. } => "loading the seccomp filter".into(),
-            Step::Identity { uid, gid, .. } => format!("becoming user {uid}:{gid}"),
+            Step::Identity(identity) => format!("becoming user {}:{}", identity.uid, identity.gid),
             Step::ResetSignals => "resetting signals".into(),
             Step::Exec(exec) => format!("executing `{}`", exec.name),
         }

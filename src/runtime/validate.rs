@@ -11,36 +11,31 @@ pub fn bundle(bundle: &Bundle) -> Result<(), Fault> {
     id(&bundle.id)?;
     let spec = &*bundle.spec;
     unbuilt(spec)?;
+    spec.hooks().as_ref().map_or(Ok(()), super::hook::check)?;
     process(spec)?;
     namespaces(spec)?;
     mounts(spec)?;
     sysctls(spec)
 }
 
-fn id(id: &str) -> Result<(), Fault> {
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-    let first = id.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+/// Whether a container may have this name.
+pub fn id(id: &str) -> Result<(), Fault> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_.+-".contains(&byte);
+    let first = id.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if first && id.len() <= 128 && id.bytes().all(good) {
         return Ok(());
     }
-    Err(Fault::invalid(format!("container id {id:?}: not [a-zA-Z0-9][a-zA-Z0-9_.-]*")))
+    Err(Fault::invalid(format!("container id {id:?}: not [a-zA-Z0-9_][a-zA-Z0-9_.+-]*")))
 }
 
 fn unbuilt(spec: &Spec) -> Result<(), Fault> {
     let linux = spec.linux().as_ref();
     let list = [
-        (spec.hooks().is_some(), "hooks"),
         (linux.is_some_and(|linux| linux.intel_rdt().is_some()), "linux.intelRdt"),
-        (linux.is_some_and(|linux| linux.memory_policy().is_some()), "linux.memoryPolicy"),
         (
             linux.is_some_and(|linux| linux.net_devices().as_ref().is_some_and(|one| !one.is_empty())),
             "linux.netDevices",
         ),
-        (
-            linux.is_some_and(|linux| linux.time_offsets().as_ref().is_some_and(|one| !one.is_empty())),
-            "linux.timeOffsets",
-        ),
-        (linux.is_some_and(|linux| linux.personality().is_some()), "linux.personality"),
         (spec.solaris().is_some() || spec.windows().is_some() || spec.vm().is_some(), "another platform's section"),
     ];
     match list.iter().find(|(asked, _)| *asked) {
@@ -84,9 +79,6 @@ fn namespaces(spec: &Spec) -> Result<(), Fault> {
     for (index, namespace) in namespaces.iter().enumerate() {
         if namespaces[..index].iter().any(|other| other.typ() == namespace.typ()) {
             return Err(Fault::invalid(format!("namespace {:?} is listed twice", namespace.typ())));
-        }
-        if namespace.typ() == Kind::Time {
-            return Err(Fault::unsupported("time namespaces are not built"));
         }
     }
     let named = |name: &Option<String>| name.as_ref().is_some_and(|name| !name.is_empty());
@@ -199,6 +191,7 @@ mod tests {
             seccomp: Seccomp::Default,
             cgroup: CgroupChoice::None,
             init: false,
+            manner: Default::default(),
             cache_dir: "/c".into(),
             state_dir: "/s".into(),
         }
@@ -232,7 +225,7 @@ mod tests {
             ("only a proc", Box::new(|spec| spec["mounts"] = json!([{"destination": "/proc", "type": "tmpfs"}]))),
             ("only a sysfs", Box::new(|spec| spec["mounts"] = json!([{"destination": "/sys/", "type": "tmpfs"}]))),
             ("replace the root", Box::new(|spec| spec["mounts"] = json!([{"destination": "/a/.."}]))),
-            ("hooks", Box::new(|spec| spec["hooks"] = json!({"prestart": []}))),
+            ("not absolute", Box::new(|spec| spec["hooks"] = json!({"poststop": [{"path": "x"}]}))),
             ("twice", Box::new(|spec| spec["linux"]["namespaces"] = json!([{"type": "ipc"}, {"type": "ipc"}]))),
             (
                 "UTS",

@@ -13,6 +13,13 @@ pub fn because(errno: i32) -> &'static str {
 pub fn explain(steps: &[Step], step: usize, errno: i32, found: bool) -> Fault {
     match steps.get(step) {
         Some(Step::Exec(exec)) => command(&exec.name, errno, found),
+        Some(step @ Step::Hook(_)) if errno < 0 => {
+            Fault::new(Kind::Internal, format!("error {}: exit status {}", step.describe(), -errno))
+        }
+        Some(step @ Step::Hook(_)) if errno == libc::ETIMEDOUT => {
+            Fault::new(Kind::Unavailable, format!("error {}: hook ran past its timeout", step.describe()))
+        }
+        Some(Step::FindProgram { name, .. }) => command(name, errno, false),
         // An exec does not make it; what runc says, and podman adds.
         Some(Step::WorkingDirectory { path, make: false }) if errno == libc::ENOENT => Fault::new(
             Kind::CommandNotFound,
@@ -30,22 +37,28 @@ pub fn explain(steps: &[Step], step: usize, errno: i32, found: bool) -> Fault {
             let profile = text.strip_prefix("exec ").unwrap_or(&text);
             Fault::invalid(format!("AppArmor profile {profile:?} specified but not loaded"))
         }
-        Some(step) => {
-            let kind = match errno {
-                libc::EPERM | libc::EACCES => Kind::Denied,
-                libc::ENOENT | libc::ENOTDIR | libc::EINVAL | libc::ELOOP | libc::EISDIR => Kind::Invalid,
-                libc::ENOSPC | libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::EDQUOT => Kind::Unavailable,
-                libc::ENODEV | libc::ENOSYS | libc::EOPNOTSUPP => Kind::Unsupported,
-                _ => Kind::Internal,
-            };
-            Fault::new(kind, format!("{}: {}", step.describe(), because(errno)))
-        }
+        Some(step) => at(&step.describe(), errno),
         None => Fault::new(Kind::Internal, "the plan has no program at its end"),
     }
 }
 
+/// What went wrong while doing this.
+pub fn at(does: &str, errno: i32) -> Fault {
+    if errno < 0 {
+        return Fault::new(Kind::Internal, format!("error {does}: exit status {}", -errno));
+    }
+    let kind = match errno {
+        libc::EPERM | libc::EACCES => Kind::Denied,
+        libc::ENOENT | libc::ENOTDIR | libc::EINVAL | libc::ELOOP | libc::EISDIR => Kind::Invalid,
+        libc::ENOSPC | libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::EDQUOT => Kind::Unavailable,
+        libc::ENODEV | libc::ENOSYS | libc::EOPNOTSUPP => Kind::Unsupported,
+        _ => Kind::Internal,
+    };
+    Fault::new(kind, format!("{does}: {}", because(errno)))
+}
+
 /// The command that can't be run, in the words of podman with crun, which scripts match.
-fn command(name: &str, errno: i32, found: bool) -> Fault {
+pub fn command(name: &str, errno: i32, found: bool) -> Fault {
     match errno {
         libc::ENOENT if found => Fault::new(
             Kind::CommandNotFound,

@@ -117,13 +117,13 @@ pub fn bounding() -> Set {
     Set(set)
 }
 
-/// Sets effective and permitted; inheritable becomes empty, and with it ambient.
-pub fn set(effective: Set, permitted: Set) -> io::Result<()> {
+/// Sets these three; what is not both permitted and inheritable leaves the ambient set.
+pub fn set(effective: Set, permitted: Set, inheritable: Set) -> io::Result<()> {
     let header = Header { version: VERSION_3, pid: 0 };
     let half = |shift: u32| Half {
         effective: (effective.0 >> shift) as u32,
         permitted: (permitted.0 >> shift) as u32,
-        inheritable: 0,
+        inheritable: (inheritable.0 >> shift) as u32,
     };
     let halves = [half(0), half(32)];
     // SAFETY: version 3 has two halves, which the kernel only reads.
@@ -150,6 +150,15 @@ pub fn limit_bounding(keep: Set) -> io::Result<()> {
 pub fn keep_over_user_change(keep: bool) -> io::Result<()> {
     // SAFETY: integers only.
     check(unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, u64::from(keep), 0, 0, 0) })
+}
+
+/// Adds these to the ambient set; they must be permitted and inheritable.
+pub fn raise_ambient(wanted: Set) -> io::Result<()> {
+    for number in (0..NAMES.len()).filter(|number| wanted.0 >> number & 1 == 1) {
+        // SAFETY: integers only.
+        check(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, number, 0, 0) })?;
+    }
+    Ok(())
 }
 
 /// Empties the ambient set.

@@ -121,6 +121,20 @@ pub fn close_from(first: u32) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Closes every descriptor from `first` on but these. Nobody may own one of the others.
+pub fn close_all_but(first: i32, kept: &mut [i32]) -> io::Result<()> {
+    kept.sort_unstable();
+    let mut from = first;
+    for &mut number in kept.iter_mut().filter(|number| **number >= first) {
+        if number > from {
+            // SAFETY: close_range takes three integers and touches no memory.
+            super::path::check(unsafe { libc::syscall(libc::SYS_close_range, from, number - 1, 0) } as i32)?;
+        }
+        from = number + 1;
+    }
+    close_from(from as u32)
+}
+
 /// Sends `bytes` (at least one) and descriptors in one message.
 pub fn send_with_fds(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
     let raw: Vec<i32> = fds.iter().map(AsRawFd::as_raw_fd).collect();

@@ -62,6 +62,13 @@ impl FileLock {
         &self.file
     }
 
+    /// Lets go of the lock also in processes that were cloned meanwhile and have it, too.
+    pub fn release(self) -> io::Result<()> {
+        use std::os::fd::AsRawFd;
+        // SAFETY: flock takes two integers and touches no memory of ours.
+        super::path::check(unsafe { libc::flock(self.file.as_raw_fd(), libc::LOCK_UN) })
+    }
+
     /// The descriptor that holds the lock: a process that inherits it holds the lock too.
     pub fn into_fd(self) -> OwnedFd {
         self.file.into()

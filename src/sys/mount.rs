@@ -189,6 +189,23 @@ pub fn enter_root(mount: impl AsFd) -> io::Result<()> {
     check(unsafe { libc::chdir(c"/".as_ptr()) })
 }
 
+/// Takes away what is mounted on a path of ours, with all below, as soon as nobody uses it.
+pub fn let_go(path: &std::path::Path) -> io::Result<()> {
+    let path = super::spawn::c_string(path)?;
+    // SAFETY: the path is NUL-terminated and only read.
+    check(unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH | libc::UMOUNT_NOFOLLOW) })
+}
+
+/// The same where `pivot_root` can't be had: the old root stays beneath the new one, out of sight.
+pub fn enter_root_without_pivot(mount: impl AsFd) -> io::Result<()> {
+    // SAFETY: one integer.
+    check(unsafe { libc::fchdir(mount.as_fd().as_raw_fd()) })?;
+    // SAFETY: the path is NUL-terminated and only read.
+    check(unsafe { libc::chroot(c".".as_ptr()) })?;
+    // SAFETY: the path is NUL-terminated and only read.
+    check(unsafe { libc::chdir(c"/".as_ptr()) })
+}
+
 /// Our own program, so that whoever runs it from there can't write to it, and neither can anybody who finds it through
 /// `/proc/PID/exe`: a detached, read-only mount of it, or, where that is refused, a sealed copy in memory.
 pub fn sealed_executable() -> io::Result<OwnedFd> {

@@ -28,6 +28,18 @@ pub fn new_network() -> io::Result<OwnedFd> {
     Ok(new)
 }
 
+/// A time namespace of its own for this process, whose clocks are off by `offsets` (lines of
+/// `/proc/self/timens_offsets`). Needs the host's `/proc`.
+pub fn unshare_time(offsets: &[u8]) -> io::Result<()> {
+    unshare(libc::CLONE_NEWTIME)?;
+    if !offsets.is_empty() {
+        std::fs::write("/proc/self/timens_offsets", offsets)?;
+    }
+    // Until now it would hold for children only.
+    let namespace = std::fs::File::open("/proc/self/ns/time_for_children")?;
+    join(std::os::fd::AsFd::as_fd(&namespace), libc::CLONE_NEWTIME)
+}
+
 /// The host name of this UTS namespace.
 pub fn set_hostname(name: &[u8]) -> io::Result<()> {
     // SAFETY: the name has the length that is given.

@@ -139,6 +139,7 @@ fn join(
         keyring: Some(crate::runtime::keyring_name(container.id.as_str())),
         cgroup: own.cgroup,
         cache_dir: engine.store.layout().cache(),
+        personality: None,
     })
 }
 

@@ -45,8 +45,10 @@ pub use restart::restart;
 pub use run::{RunOptions, run};
 pub use start::{StartOptions, Started, seccomp, start};
 pub use stop::{StopOptions, Stopped, stop};
-pub use top::{Processes, top};
+pub use top::{Processes, table as process_table, top};
 pub use wait::{Condition, wait};
+
+pub use super::bundle::put_variable;
 
 use super::Engine;
 use super::bundle::Resolved;

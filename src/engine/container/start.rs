@@ -191,6 +191,7 @@ fn prepare(engine: &Engine, container: &Container) -> Result<MonitorConfig> {
         root,
         seccomp: seccomp(spec),
         cgroup: super::cgroup_choice(engine, container)?,
+        manner: Default::default(),
         init: spec.process.init,
         cache_dir: engine.store.layout().cache(),
         state_dir: dirs.run.clone(),

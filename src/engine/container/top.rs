@@ -35,15 +35,15 @@ pub fn top(engine: &Engine, id: &ContainerId, format: &[String]) -> Result<Proce
         return Err(Fault::conflict("top can only be used on running containers: container state improper").into());
     }
     let docker = engine.config.program == Program::Docker;
+    table(&pids(&container)?, format, docker, users(&container))
+}
+
+/// These processes, also of a container that is not the engine's. No format: docker's columns if `docker`, else podman's.
+pub fn table(pids: &[i32], format: &[String], docker: bool, users: Files) -> Result<Processes> {
     let columns = column::parse(format, docker)?;
-    let facts = Facts::read(users(&container));
-    let mut processes = Vec::new();
-    for pid in pids(&container)? {
-        // One may have ended since it was listed.
-        if let Some(process) = Process::read(pid) {
-            processes.push(process);
-        }
-    }
+    let facts = Facts::read(users);
+    // One may have ended since it was listed.
+    let mut processes: Vec<Process> = pids.iter().filter_map(|pid| Process::read(*pid)).collect();
     processes.sort_by_key(|process| (process.started, process.pid));
     let rows = processes.iter().map(|process| columns.iter().map(|column| column.cell(process, &facts)).collect());
     Ok(Processes {

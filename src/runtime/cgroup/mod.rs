@@ -52,8 +52,9 @@ pub struct Stats {
 
 /// One way to count and limit: v1's several hierarchies, or v2's one.
 pub trait CgroupDriver: std::fmt::Debug {
-    /// Makes the cgroup with these limits; what can't be applied is an `Unsupported` fault that names it.
-    fn create(&self, resources: &LinuxResources) -> Result<()>;
+    /// Makes the cgroup with these limits, also in hierarchies without any if it is to be `everywhere`; what can't be
+    /// applied is an `Unsupported` fault that names it.
+    fn create(&self, resources: &LinuxResources, everywhere: bool) -> Result<()>;
     /// Changes limits of an existing one.
     fn update(&self, resources: &LinuxResources) -> Result<()>;
     /// What a process uses to enter it.

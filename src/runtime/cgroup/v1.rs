@@ -167,10 +167,15 @@ fn has_swap() -> bool {
 }
 
 impl CgroupDriver for V1 {
-    fn create(&self, resources: &LinuxResources) -> Result<()> {
+    fn create(&self, resources: &LinuxResources, everywhere: bool) -> Result<()> {
         // For `pause`, and to find and kill everything.
         for controller in ["freezer", "pids"] {
             self.make(controller)?;
+        }
+        if everywhere {
+            for hierarchy in &self.mounted {
+                self.make(hierarchy.name.split(',').next().unwrap_or_default())?;
+            }
         }
         let rules = resources.devices().as_deref().unwrap_or_default();
         if !rules.is_empty()

@@ -154,7 +154,7 @@ pub fn field(text: &str, key: &str) -> Option<u64> {
 }
 
 impl CgroupDriver for V2 {
-    fn create(&self, resources: &LinuxResources) -> Result<()> {
+    fn create(&self, resources: &LinuxResources, everywhere: bool) -> Result<()> {
         let settings = settings::v2(resources)?;
         match fs::create_dir(&self.dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(&self.dir),
@@ -164,6 +164,9 @@ impl CgroupDriver for V2 {
         .with_context(|| format!("making cgroup {}", self.dir.display()))?;
         let mut controllers: Vec<&str> = settings.iter().map(|setting| setting.controller).collect();
         controllers.extend(["memory", "pids"]);
+        if everywhere {
+            controllers.extend(["cpu", "cpuset", "hugetlb", "io"]);
+        }
         controllers.sort_unstable();
         controllers.dedup();
         self.delegate(&controllers);

@@ -1,13 +1,16 @@
 //! A bundle and this host → everything that a child will do. All files are opened here, all words written.
 
+mod attributes;
 mod devices;
 mod mapped;
+mod moment;
 mod mounts;
 mod namespaces;
 mod paths;
 mod process;
 mod rootfs;
 
+pub use attributes::cpus;
 pub use mounts::clean;
 pub use namespaces::flag;
 pub use paths::sysctl_path;
@@ -17,7 +20,7 @@ pub use rootfs::kernel_version;
 use super::cgroup::{self, CgroupDriver};
 use super::facts::Facts;
 use super::handshake;
-use super::step::{Source, Step};
+use super::step::{Bind, Source, Step, Way};
 use super::{Bundle, CgroupChoice, Create, validate};
 use crate::fault::{Fault, Kind};
 use anyhow::{Context, Result};
@@ -25,6 +28,17 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+/// Where a new process stops before its program.
+#[derive(Debug)]
+pub enum Gate {
+    /// Nowhere.
+    None,
+    /// Until its parent says so.
+    Parent,
+    /// Until somebody comes to this socket and says so.
+    Socket(OwnedFd),
+}
 
 /// What will be done for a new process.
 #[derive(Debug)]
@@ -90,8 +104,8 @@ impl Builder<'_> {
     }
 }
 
-/// Plans a new container. `gate`: it stops before its program and waits for a word.
-pub fn of_bundle(request: Create, gate: bool, facts: &Facts) -> Result<Plan> {
+/// Plans a new container.
+pub fn of_bundle(request: Create, gate: Gate, facts: &Facts) -> Result<Plan> {
     let Create { bundle, stdio, preserved, network } = request;
     validate::bundle(bundle)?;
     let cgroups = cgroup::host()?;
@@ -111,17 +125,31 @@ pub fn of_bundle(request: Create, gate: bool, facts: &Facts) -> Result<Plan> {
         root_parts: Vec::new(),
     };
     let first_private = 3 + preserved.len() as i32;
+    builder.time()?;
     builder.push(Step::Undumpable);
     let clone = builder.namespaces(network)?;
     // Mounts of the host may come and go beneath bind mounts that ask for it, but nothing of ours goes back.
-    builder.push(Step::RootPropagation(libc::MS_SLAVE));
+    if !builder.shares_mounts() {
+        builder.push(Step::RootPropagation(libc::MS_SLAVE));
+    }
     let root = builder.root()?;
     let attached = builder.mounts()?;
     builder.devices()?;
     builder.before_root(linux)?;
-    builder.enter_root(root);
-    builder.steps.extend(attached);
-    builder.device_nodes()?;
+    let shares_mounts = builder.shares_mounts();
+    if builder.has_moment() || shares_mounts {
+        // Hooks look at the root where the bundle has it, with all that is mounted in it.
+        builder.place_root(root)?;
+        builder.steps.extend(attached);
+        builder.device_nodes()?;
+        builder.moment()?;
+        let way = if shares_mounts { Way::Chroot } else { Way::of(bundle) };
+        builder.push(Step::EnterPlacedRoot(way));
+    } else {
+        builder.enter_root(root);
+        builder.steps.extend(attached);
+        builder.device_nodes()?;
+    }
     builder.after_root(linux)?;
     builder.process(stdio, preserved, gate)?;
     let Builder { steps, slots, warnings, cgroup, .. } = builder;
@@ -180,7 +208,7 @@ fn make_cgroup(
     if let CgroupChoice::Systemd(scope) = &bundle.cgroup {
         let place = cgroup::systemd::enter(scope, &resources)?;
         let driver = cgroup::open(&place)?;
-        driver.create(&resources)?;
+        driver.create(&resources, false)?;
         return Ok(Some((place, driver)));
     }
     if !host.writable {
@@ -193,7 +221,7 @@ fn make_cgroup(
     }
     let Some(place) = cgroup_place(bundle, host)? else { return Ok(None) };
     let driver = cgroup::open(&place)?;
-    driver.create(&resources)?;
+    driver.create(&resources, bundle.cgroup == CgroupChoice::Everywhere)?;
     Ok(Some((place, driver)))
 }
 
@@ -236,10 +264,13 @@ impl Step {
         match self {
             Step::Join { fd, .. } | Step::Descriptor { fd, .. } => move_fd(fd),
             Step::EnterCgroup { tasks, .. } => move_fd(tasks),
+            Step::Bind(Bind { ids: Some((fd, _)), .. }) => move_fd(fd),
             Step::Fork { cgroup: Some(fd), .. } => move_fd(fd),
-            Step::EnterRoot(Source::Given(fd)) | Step::Attach { source: Source::Given(fd), .. } => move_fd(fd),
+            Step::EnterRoot { source: Source::Given(fd), .. }
+            | Step::PlaceRoot { source: Source::Given(fd), .. }
+            | Step::Attach { source: Source::Given(fd), .. } => move_fd(fd),
             Step::LabelExec { proc, .. } => move_fd(proc),
-            Step::NullDevice(fd) | Step::Keep { fd, .. } => move_fd(fd),
+            Step::NullDevice(fd) | Step::Keep { fd, .. } | Step::Gate { socket: fd, .. } => move_fd(fd),
             Step::Exec(exec) => exec.program.as_mut().map_or(Ok(()), move_fd),
             _ => Ok(()),
         }

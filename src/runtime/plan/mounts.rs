@@ -2,10 +2,11 @@
 
 use super::{Builder, open_host, text};
 use crate::fault::Fault;
+use crate::runtime::RootSource;
 use crate::runtime::cgroup;
 use crate::runtime::facts::has;
 use crate::runtime::options::{self, Options};
-use crate::runtime::step::{FileSystem, Make, Source, Step, Target};
+use crate::runtime::step::{Bind, FileSystem, Make, Source, Step, Target};
 use crate::sys::mount::{self, Attributes};
 use crate::sys::path;
 use anyhow::{Context, Result};
@@ -48,8 +49,9 @@ impl Builder<'_> {
         let place = clean(mount.destination());
         let words = mount.options().as_deref().unwrap_or_default();
         let options = options::parse(words.iter().map(String::as_str));
-        if mount.uid_mappings().is_some() || mount.gid_mappings().is_some() {
-            return Err(Fault::unsupported("id-mapped mounts are not built").into());
+        let maps = (mount.uid_mappings().as_deref(), mount.gid_mappings().as_deref());
+        if maps != (None, None) && !options.bind && mount.typ().as_deref() != Some("bind") {
+            return Err(Fault::unsupported("only the ids of a bind mount can be mapped").into());
         }
         let kind = mount.typ().as_deref().unwrap_or(if options.bind { "bind" } else { "none" });
         let own = |builder: &Self, kind| !builder.in_user_namespace() || builder.has_namespace(kind);
@@ -119,23 +121,46 @@ impl Builder<'_> {
         if place == Path::new("/proc") && path::file_system(handle.as_fd())? != PROC {
             return Err(Fault::invalid("only a proc file system may be mounted on /proc").into());
         }
-        let tree = clone_host(&handle, options.recursive, source)?;
         // Said of all mounts below too: a private one that was left shared would give our unmounts to the host.
         let propagation = options.propagation.map_or(libc::MS_PRIVATE, |(propagation, _)| propagation);
         let spread = Attributes { propagation, ..Attributes::default() };
-        mount::set_attributes(tree.as_fd(), spread, true).context("setting the mount's propagation")?;
-        if !options.attributes.is_empty() {
-            mount::set_attributes(tree.as_fd(), options.attributes, false).context("setting the mount's options")?;
+        let changes = [spread, options.attributes, options.below];
+        let make = if directory { Make::Directory } else { Make::File };
+        let ids = self.bind_ids(mount, options)?;
+        if matches!(self.bundle.root, RootSource::Bundle(_)) && !self.in_user_namespace() {
+            let slot = self.slot();
+            let path = text(source)?;
+            self.push(Step::Bind(Bind { path, recursive: options.recursive, changes, ids, slot }));
+            places.push(attach(Source::Made(slot), place, make)?);
+            return Ok(());
         }
-        if let (true, Some(user_namespace)) = (options.map_ids && self.maps_owners(), &self.user_namespace) {
+        let tree = clone_host(&handle, options.recursive, source)?;
+        if let Some((user_namespace, all)) = &ids {
+            mount::map_ids(tree.as_fd(), user_namespace.as_fd(), *all).context("mapping the mount's ids")?;
+        }
+        for (changes, recursive) in changes.into_iter().zip([true, false, true]) {
+            if !changes.is_empty() {
+                mount::set_attributes(tree.as_fd(), changes, recursive).context("setting the mount's options")?;
+            }
+        }
+        if let (true, None, true, Some(user_namespace)) =
+            (options.map_ids, &ids, self.maps_owners(), &self.user_namespace)
+        {
             super::mapped::map(&tree, place, user_namespace.as_fd())?;
         }
-        if !options.below.is_empty() {
-            mount::set_attributes(tree.as_fd(), options.below, true).context("setting the mount's options")?;
-        }
-        let make = if directory { Make::Directory } else { Make::File };
         places.push(attach(Source::Given(tree), place, make)?);
         Ok(())
+    }
+
+    /// The user namespace that a bind mount's own maps ask for.
+    fn bind_ids(&self, mount: &Mount, options: &Options) -> Result<Option<(OwnedFd, bool)>> {
+        match (mount.uid_mappings().as_deref(), mount.gid_mappings().as_deref()) {
+            (None, None) => Ok(None),
+            (Some(uids), Some(gids)) => {
+                Ok(Some((crate::runtime::user_namespace::with_maps(uids, gids)?, options.map_all_ids)))
+            }
+            _ => Err(Fault::invalid("a mount's uidMappings and gidMappings go together").into()),
+        }
     }
 
     /// A tree of the host's in place of a file system that can't be mounted.

@@ -65,9 +65,13 @@ impl Builder<'_> {
         let mut joined = Vec::new();
         let mut pid = None;
         let mut user = None;
+        let mut mount = None;
         for namespace in of(self.bundle) {
             let kind = namespace.typ();
             let path = namespace.path().as_ref().filter(|path| !path.as_os_str().is_empty());
+            if kind == Kind::Time && path.is_none() {
+                continue; // made already
+            }
             let fd = match (kind, path) {
                 (Kind::User, None) => {
                     let Some(linux) = self.bundle.spec.linux() else { continue };
@@ -89,11 +93,11 @@ impl Builder<'_> {
             match kind {
                 Kind::User => user = Some(step),
                 Kind::Pid => pid = Some(step),
-                Kind::Mount => return Err(Fault::unsupported("joining a mount namespace is not built").into()),
+                Kind::Mount => mount = Some(step),
                 _ => joined.push(step),
             }
         }
-        if new & libc::CLONE_NEWNS == 0 {
+        if !self.has_namespace(Kind::Mount) && !self.shares_mounts() {
             return Err(Fault::unsupported("a container without a mount namespace of its own is not built").into());
         }
         let joins_user = self.has_namespace(Kind::User);
@@ -113,6 +117,8 @@ impl Builder<'_> {
             self.push(Step::EnterCgroup { tasks, name });
         }
         self.steps.extend(joined);
+        // Behind the others, whose files are looked for in our own namespace.
+        self.steps.extend(mount);
         if let Some(user) = user {
             // Last of the joined ones: what belongs to the host may be joined by the host's root only.
             self.push(user);

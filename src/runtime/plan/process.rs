@@ -1,9 +1,10 @@
 //! The process itself: streams, limits, identity, filter, program.
 
-use super::{Builder, text};
+use super::Gate;
+use super::{Builder, attributes, text};
 use crate::fault::{Fault, Kind};
 use crate::runtime::facts::Facts;
-use crate::runtime::step::{Exec, Step, Terminal};
+use crate::runtime::step::{Attribute, Exec, Identity, Step, Terminal};
 use crate::runtime::{Seccomp, Stdio, seccomp};
 use crate::sys::capability::Set;
 use crate::sys::limits::{self, Limit};
@@ -11,7 +12,7 @@ use crate::sys::lsm::Lsm;
 use crate::sys::mount;
 use crate::sys::process::Strings;
 use anyhow::{Context, Result};
-use oci_spec::runtime::{Capabilities, LinuxSeccomp, PosixRlimit, Process};
+use oci_spec::runtime::{Capabilities, LinuxMemoryPolicy, LinuxPersonality, LinuxSeccomp, PosixRlimit, Process};
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -33,17 +34,25 @@ pub struct Request<'a> {
     /// The terminal's place, should there be one: devpts and `/dev`.
     pub terminal: (Option<usize>, Option<usize>),
     /// Stop before the program and wait.
-    pub gate: bool,
+    pub gate: Gate,
     /// Started by our own first process.
     pub init: bool,
     /// Make its working directory when it is missing: for a container's first process only.
     pub make_directory: bool,
     /// Names its keyring; `None`: it keeps the session's.
     pub keyring: Option<String>,
+    /// What the kernel pretends to be.
+    pub personality: Option<&'a LinuxPersonality>,
+    /// Where its memory comes from.
+    pub memory_policy: Option<&'a LinuxMemoryPolicy>,
+    /// The CPUs that it ends up on.
+    pub cpus: Option<Attribute>,
+    /// What is run right before its program.
+    pub hooks: Vec<Step>,
 }
 
 impl Builder<'_> {
-    pub(super) fn process(&mut self, stdio: Stdio, preserved: Vec<OwnedFd>, gate: bool) -> Result<()> {
+    pub(super) fn process(&mut self, stdio: Stdio, preserved: Vec<OwnedFd>, gate: Gate) -> Result<()> {
         let spec = &self.bundle.spec;
         let process = spec.process().as_ref().ok_or_else(|| Fault::invalid("the bundle has no process"))?;
         let request = Request {
@@ -57,9 +66,13 @@ impl Builder<'_> {
             gate,
             init: self.bundle.init,
             make_directory: true,
-            keyring: Some(keyring_name(&self.bundle.id)),
+            personality: spec.linux().as_ref().and_then(|linux| linux.personality().as_ref()),
+            memory_policy: spec.linux().as_ref().and_then(|linux| linux.memory_policy().as_ref()),
+            cpus: None,
+            hooks: self.start_hooks()?,
+            keyring: (!self.bundle.manner.no_new_keyring).then(|| keyring_name(&self.bundle.id)),
         };
-        of_process(&request, stdio, preserved, &mut self.steps, &mut self.warnings)
+        of_process(request, stdio, preserved, &mut self.steps, &mut self.warnings)
     }
 }
 
@@ -70,7 +83,7 @@ pub fn keyring_name(id: &str) -> String {
 
 /// The steps from the streams to the program: the same for a container's first process and for any later one.
 pub fn of_process(
-    request: &Request,
+    request: Request,
     stdio: Stdio,
     preserved: Vec<OwnedFd>,
     steps: &mut Vec<Step>,
@@ -101,18 +114,17 @@ pub fn of_process(
         steps.push(rlimit(limit, request.facts, warnings)?);
     }
     steps.extend(label(process)?);
+    steps.extend(run_as(&request)?.into_iter().map(Step::Attribute));
     let directory = text(process.cwd())?;
     steps.push(Step::WorkingDirectory { path: directory.clone(), make: request.make_directory });
     steps.push(Step::Umask(user.umask().unwrap_or(0o022)));
     steps.push(Step::ResetSignals);
+    let program = program(process, request.init)?;
     let capabilities = process.capabilities().as_ref();
     let set = |list: Option<&Option<Capabilities>>| set(list.and_then(Option::as_ref));
     let bounding = set(capabilities.map(|sets| sets.bounding()));
-    let mut effective =
-        set(capabilities.map(|sets| sets.effective())).or(set(capabilities.map(|sets| sets.permitted())));
-    if user.uid() != 0 {
-        effective = Set::default();
-    }
+    let effective = set(capabilities.map(|sets| sets.effective()));
+    let permitted = set(capabilities.map(|sets| sets.permitted())).or(effective).and(bounding);
     let filter = seccomp::filter(request.seccomp, request.profile, bounding, request.cache_dir)?
         .map(|filter| Step::Seccomp { flags: filter.flags, filter: filter.instructions });
     let mut groups = vec![user.gid()];
@@ -124,37 +136,66 @@ pub fn of_process(
     if !request.may_set_groups && groups.len() > 1 {
         warnings.push("supplementary groups can't be set in this user namespace".into());
     }
-    let identity = Step::Identity {
+    let inheritable = set(capabilities.map(|sets| sets.inheritable())).and(permitted);
+    let identity = Step::Identity(Identity {
         uid: user.uid(),
         gid: user.gid(),
         groups: request.may_set_groups.then_some(groups),
-        bounding: Some(bounding),
-        capabilities: effective.and(bounding),
-    };
+        bounding,
+        effective: effective.and(permitted),
+        permitted,
+        inheritable,
+        ambient: set(capabilities.map(|sets| sets.ambient())).and(inheritable),
+    });
     let again = Step::WorkingDirectoryAgain(directory);
     let mut filter = filter;
-    if request.gate {
-        steps.push(Step::Ready);
-        let is_ours = matches!(request.seccomp, Seccomp::Default | Seccomp::DefaultWithoutSocketcall);
-        if is_ours && !process.no_new_privileges().unwrap_or(false) {
-            // The kernel takes a while to load it, and the default profile allows all that follows: so it is done while
-            // the others note that the container is there.
-            steps.extend(filter.take());
+    match request.gate {
+        Gate::None => {}
+        Gate::Parent => {
+            steps.push(Step::Ready);
+            let is_ours = matches!(request.seccomp, Seccomp::Default | Seccomp::DefaultWithoutSocketcall);
+            if is_ours && !process.no_new_privileges().unwrap_or(false) {
+                // The kernel takes a while to load it, and the default profile allows all that follows: so it is done
+                // while the others note that the container is there.
+                steps.extend(filter.take());
+            }
+            steps.push(Step::AwaitStart);
         }
-        steps.push(Step::AwaitStart);
+        Gate::Socket(socket) => {
+            if let Step::Exec(exec) = &program {
+                let (candidates, name) = (exec.candidates.clone(), exec.name.clone());
+                steps.push(Step::FindProgram { candidates, name });
+            }
+            steps.push(Step::Gate { socket, first_private: first_private as i32 });
+        }
     }
     steps.push(Step::CloseFrom(first_private));
     if process.no_new_privileges().unwrap_or(false) {
         // As late as can be, so that the filter need allow nothing but the execve.
-        steps.extend([identity, again, Step::NoNewPrivileges]);
+        steps.extend([identity, again]);
+        steps.extend(request.hooks);
+        steps.push(Step::NoNewPrivileges);
         steps.extend(filter);
     } else {
         // Without no-new-privileges only who has CAP_SYS_ADMIN may load a filter.
         steps.extend(filter);
         steps.extend([identity, again]);
+        steps.extend(request.hooks);
     }
-    steps.push(program(process, request.init)?);
+    steps.push(program);
     Ok(())
+}
+
+/// How the kernel is to run it.
+fn run_as(request: &Request) -> Result<Vec<Attribute>> {
+    let process = request.process;
+    let mut list = Vec::new();
+    list.extend(process.scheduler().as_ref().map(attributes::scheduler).transpose()?);
+    list.extend(process.io_priority().map(attributes::io_priority).transpose()?);
+    list.extend(request.personality.map(attributes::personality).transpose()?);
+    list.extend(request.memory_policy.map(attributes::memory_policy).transpose()?);
+    list.extend(request.cpus.clone());
+    Ok(list)
 }
 
 fn set(list: Option<&Capabilities>) -> Set {
@@ -249,12 +290,7 @@ fn label(process: &Process) -> Result<Option<Step>> {
 }
 
 fn refuse_unbuilt(process: &Process) -> Result<()> {
-    let unbuilt = [
-        (process.io_priority().is_some(), "ioPriority"),
-        (process.scheduler().is_some(), "scheduler"),
-        (process.exec_cpu_affinity().is_some(), "execCPUAffinity"),
-        (process.command_line().is_some(), "commandLine"),
-    ];
+    let unbuilt = [(process.command_line().is_some(), "commandLine")];
     match unbuilt.iter().find(|(asked, _)| *asked) {
         Some((_, name)) => Err(Fault::new(Kind::Unsupported, format!("process.{name} is not built")).into()),
         None => Ok(()),

@@ -2,7 +2,7 @@
 
 use super::{Builder, open_host, text};
 use crate::fault::{Fault, Kind};
-use crate::runtime::step::{Make, Source, Step, Target};
+use crate::runtime::step::{Make, Source, Step, Target, Way};
 use crate::runtime::{Bundle, RootSource};
 use crate::sys::mount::{self, Attributes, Context as Mounting};
 use crate::sys::path::{Root, own_name};
@@ -44,12 +44,13 @@ impl Builder<'_> {
             RootSource::Overlay { lower, upper, work, volatile, userxattr, .. } => {
                 self.overlay(Overlay { lower, upper, work, volatile: *volatile, userxattr: *userxattr })
             }
-            RootSource::Directory(path) => {
+            RootSource::Directory(path) | RootSource::Bundle(path) => {
                 let dir = open_host(path, "root directory")?;
                 let tree =
                     mount::clone_tree(dir.as_fd(), c"", true).with_context(|| format!("binding {}", path.display()))?;
                 private(tree.as_fd())?;
-                if let (true, Some(user_namespace)) = (self.maps_owners(), &self.user_namespace) {
+                let ours = matches!(self.bundle.root, RootSource::Directory(_));
+                if let (true, Some(user_namespace)) = (ours && self.maps_owners(), &self.user_namespace) {
                     super::mapped::map(&tree, path, user_namespace.as_fd())?;
                 }
                 Ok(Source::Given(tree))
@@ -93,7 +94,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn enter_root(&mut self, root: Source) {
-        self.push(Step::EnterRoot(root));
+        self.push(Step::EnterRoot { source: root, way: Way::of(self.bundle) });
         let parts = std::mem::take(&mut self.root_parts);
         self.steps.extend(parts);
     }

@@ -52,7 +52,7 @@ fn give_up_rights() -> Result<()> {
     let (_, permitted) = capability::current()?;
     let keep = wanted.and(permitted);
     capability::limit_bounding(keep)?;
-    capability::set(keep, keep)?;
+    capability::set(keep, keep, Set::default())?;
     nix::sys::prctl::set_no_new_privs()?;
     Ok(seccomp::load(&filter(), 0)?)
 }
