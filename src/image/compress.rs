@@ -12,6 +12,9 @@ use std::sync::{Arc, Mutex};
 
 const BLOCK: usize = 512 << 10;
 
+/// Of libdeflate: about as small as other tools' layers (3 % larger), for half their time.
+pub const GZIP_LEVEL: i32 = 1;
+
 /// Takes compressed bytes.
 pub type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Result<()>;
 

@@ -5,12 +5,14 @@
 
 use super::{docker_archive, oci_layout, tarball};
 use crate::fault::{Fault, Kind};
+use crate::image::compress;
 use crate::model::digest::Digest;
 use crate::model::image::ImageConfig;
 use crate::model::manifest::{Descriptor, Manifest, OCI_CONFIG, OCI_MANIFEST};
 use crate::model::platform::Platform;
 use crate::model::reference::Reference;
 use crate::store::Store;
+use crate::sys::writeback;
 use anyhow::{Context as _, Result};
 use sha2::Digest as _;
 use std::collections::HashSet;
@@ -209,7 +211,7 @@ fn blobs(store: &Store, image: &Saving, scratch: Option<&Path>, media_type: &str
     };
     let media_type = format!("{media_type}+gzip");
     side_by_side(diff_ids.iter().collect(), |diff_id| {
-        let (file, digest, size) = compress(store, diff_id, scratch)?;
+        let (file, digest, size) = compress_layer(store, diff_id, scratch)?;
         Ok(Blob { descriptor: oci_layout::describe(&media_type, digest, size), content: Content::Spooled(file) })
     })
 }
@@ -245,36 +247,19 @@ fn side_by_side<T: Send, R: Send>(inputs: Vec<T>, act: impl Fn(T) -> Result<R> +
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Compresses a layer into a file without a name.
-fn compress(store: &Store, diff_id: &Digest, scratch: &Path) -> Result<(File, Digest, u64)> {
+/// Compresses a layer into a file without a name, as `push` does.
+fn compress_layer(store: &Store, diff_id: &Digest, scratch: &Path) -> Result<(File, Digest, u64)> {
     let mut options = OpenOptions::new();
     let file = options.read(true).write(true).mode(0o600).custom_flags(libc::O_TMPFILE).open(scratch);
-    let file = file.with_context(|| format!("making a temporary file in {}", scratch.display()))?;
-    let hashing = Hashing { inner: file, hasher: sha2::Sha256::new(), size: 0 };
-    // A fixed level and no time in the header: the same bytes every time.
-    let mut encoder = flate2::GzBuilder::new().mtime(0).write(hashing, flate2::Compression::new(6));
-    copy_layer(store, diff_id, size_of(store, diff_id)?, &mut |bytes, _| Ok(encoder.write_all(bytes)?))?;
-    let Hashing { inner, hasher, size } = encoder.finish()?;
-    Ok((inner, Digest::from_sha256(&hasher.finalize().into()), size))
-}
-
-struct Hashing<W> {
-    inner: W,
-    hasher: sha2::Sha256,
-    size: u64,
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let count = self.inner.write(bytes)?;
-        self.hasher.update(&bytes[..count]);
-        self.size += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.inner.flush()
-    }
+    let mut file = file.with_context(|| format!("making a temporary file in {}", scratch.display()))?;
+    let (mut hasher, mut size) = (sha2::Sha256::new(), 0);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    compress::gzip(&mut store.layer_tar(diff_id)?, compress::GZIP_LEVEL, threads, &mut |bytes| {
+        hasher.update(bytes);
+        size += bytes.len() as u64;
+        file.write_all(bytes).context("writing a temporary file")
+    })?;
+    Ok((file, Digest::from_sha256(&hasher.finalize().into()), size))
 }
 
 /// Gives the bytes of a layer and their position to `take`; an error when they are not as many as they should be.
@@ -317,7 +302,7 @@ impl Plan {
         output.write_all(&tarball::END).and_then(|()| output.flush()).context(writing)
     }
 
-    /// As a tar into a new regular file, which takes the name at the end.
+    /// As a tar into a new regular file, which takes the name at the end, when it is on the disk.
     pub fn write_file(&self, store: &Store, path: &Path) -> Result<()> {
         let writing = || format!("writing {}", path.display());
         let (file, name) = create_beside(path)?;
@@ -336,37 +321,50 @@ impl Plan {
                 file.write_all_at(&header, place).with_context(writing)?;
                 let start = place + header.len() as u64;
                 self.write_content(store, item, &mut |bytes, at| {
-                    file.write_all_at(bytes, start + at).with_context(writing)
+                    file.write_all_at(bytes, start + at).with_context(writing)?;
+                    begin_writeback(&file, bytes, at);
+                    Ok(())
                 })
             })?;
-            std::fs::rename(&name, path).with_context(writing)
+            file.sync_data().with_context(writing)?;
+            std::fs::rename(&name, path).with_context(writing)?;
+            sync_parent(path).with_context(writing)
         };
         write().inspect_err(|_| drop(std::fs::remove_file(&name)))
     }
 
-    /// As files in a directory, which is made if need be.
+    /// As files in a directory, which is made if need be. Its list, which comes last, makes it whole: by then all is on
+    /// the disk.
     pub fn write_directory(&self, store: &Store, directory: &Path) -> Result<()> {
         let writing = |path: &Path| format!("writing {}", path.display());
-        let parents: HashSet<PathBuf> =
-            self.items.iter().filter_map(|item| directory.join(&item.path).parent().map(Path::to_path_buf)).collect();
-        for parent in parents {
-            std::fs::create_dir_all(&parent).with_context(|| writing(&parent))?;
+        // Every directory on the way, each of whose names has to be on the disk.
+        let parents: HashSet<PathBuf> = (self.items.iter())
+            .flat_map(|item| Path::new(&item.path).ancestors().skip(1))
+            .map(|path| directory.join(path))
+            .collect();
+        for parent in &parents {
+            std::fs::create_dir_all(parent).with_context(|| writing(parent))?;
         }
         let write = |item: &Item| {
             let path = directory.join(&item.path);
             let (file, name) = create_beside(&path)?;
             let write = || {
                 self.write_content(store, item, &mut |bytes, at| {
-                    file.write_all_at(bytes, at).with_context(|| writing(&path))
+                    file.write_all_at(bytes, at).with_context(|| writing(&path))?;
+                    begin_writeback(&file, bytes, at);
+                    Ok(())
                 })?;
+                file.sync_data().with_context(|| writing(&path))?;
                 std::fs::rename(&name, &path).with_context(|| writing(&path))
             };
             write().inspect_err(|_| drop(std::fs::remove_file(&name)))
         };
-        // The list of images comes last: a directory that has it is whole.
         let is_list = |item: &&Item| item.path == oci_layout::INDEX || item.path == docker_archive::MANIFEST;
         side_by_side(self.items.iter().filter(|item| !is_list(item)).collect(), write)?;
-        self.items.iter().filter(is_list).try_for_each(write)
+        let sync = || parents.iter().try_for_each(|parent| sync_directory(parent));
+        sync().with_context(|| writing(directory))?;
+        self.items.iter().filter(is_list).try_for_each(write)?;
+        sync().and_then(|()| sync_parent(directory)).with_context(|| writing(directory))
     }
 
     fn write_content(&self, store: &Store, item: &Item, take: &mut dyn FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
@@ -387,6 +385,27 @@ impl Plan {
                 Ok(())
             }
         }
+    }
+}
+
+/// The disk may begin, now and then, while we go on.
+fn begin_writeback(file: &File, bytes: &[u8], at: u64) {
+    const EVERY: u64 = 8 << 20;
+    if at / EVERY != (at + bytes.len() as u64) / EVERY {
+        let _ = writeback::begin(file);
+    }
+}
+
+/// Makes the names in the directory of `path` durable.
+fn sync_parent(path: &Path) -> std::io::Result<()> {
+    sync_directory(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
+/// Makes the names in a directory durable, where its file system can do that.
+fn sync_directory(directory: &Path) -> std::io::Result<()> {
+    match File::open(directory)?.sync_all() {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
+        result => result,
     }
 }
 
