@@ -27,7 +27,8 @@
 //!   │  as root: a copy of it stood by, and becomes the role (sys::standby);
 //!   │  else: spawn /proc/self/exe; both with named descriptors (sys::spawn)
 //!   ▼
-//! @monitor web             one thread, one poll loop: output → log, attach socket, exit status, timers
+//! @monitor web             one thread, one poll loop: output → log, attach socket, exit status, timers (a second
+//!                          thread writes the log in a flood of output, for a few milliseconds at a time)
 //!   │  runtime::create: validate → plan → clone       ← the only other clone in the program
 //!   ▼
 //! container init           walks its Vec<Step>, then execve

@@ -4,6 +4,7 @@ use crate::model::container::LogDriver;
 use crate::runtime::cgroup::Place;
 use crate::runtime::{Bundle, Join};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Everything the monitor of one container needs; see [`super::spawn`].
@@ -66,8 +67,8 @@ pub struct LogConfig {
     pub max_size: u64,
     /// How many files there may be, the current one included; at least 1.
     pub max_files: u32,
-    /// `--log-opt tag`, already expanded; kept in each json-file record as docker does (`attrs`), when not empty.
-    pub tag: String,
+    /// What `--log-opt tag`, `labels` and `env` ask for: kept in each json-file record as docker does (`attrs`).
+    pub attributes: BTreeMap<String, String>,
     /// Copy output to the monitor's own standard output and error, which are the spawner's (`passthrough`).
     pub passthrough: bool,
 }

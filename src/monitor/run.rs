@@ -60,8 +60,11 @@ const IDLE: Duration = Duration::from_millis(500);
 /// holds them (`--pid=host`), and would never end.
 const LAST_WORDS: usize = 4 << 20;
 
-/// An output may be read so often before it is somebody else's turn.
-const TURNS: usize = 16;
+/// An output may be read so often before it is somebody else's turn: for a few milliseconds.
+const TURNS: usize = 64;
+
+/// After so many reads that found all that they asked for, there is a flood.
+const FLOOD: usize = 4;
 
 /// More clients than this at once are turned away.
 const MOST_PEERS: usize = 64;
@@ -222,7 +225,10 @@ impl Monitor {
 
     /// Reads what is there, up to a limit: others have their turn, too.
     fn take_output(&mut self, index: usize) {
-        for _ in 0..TURNS {
+        for turn in 0..TURNS {
+            if let Some(log) = self.log.as_mut().filter(|_| turn == FLOOD) {
+                log.hurry();
+            }
             let more = match self.only_reader(index) {
                 Some(peer) => self.share_output(index, peer),
                 None => self.read_output(index) == MOST,

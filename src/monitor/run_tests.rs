@@ -29,7 +29,7 @@ fn config(dir: &std::path::Path, interactive: bool) -> MonitorConfig {
             path: dir.join("log"),
             max_size: 0,
             max_files: 1,
-            tag: String::new(),
+            attributes: Default::default(),
             passthrough: false,
         },
         timeout: 0,

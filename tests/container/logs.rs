@@ -125,6 +125,23 @@ fn follow_shows_lines_as_they_come_and_ends_with_the_container() {
     });
 }
 
+/// docker's json-file options for shippers: labels, variables and a tag in each record.
+#[test]
+fn records_carry_what_was_asked_for() {
+    let sandbox = Sandbox::with_busybox();
+    let options = "--label team=a --label other=b -e KEY=value --log-opt labels=team --log-opt env=KEY";
+    sandbox
+        .run(&format!("run --name web --network=none {options} --log-opt tag={{{{.Name}}}} busybox echo hello"))
+        .code(0)
+        .forget();
+    let inspected = sandbox.run("inspect -f {{.LogPath}} web").ok();
+    let log = std::fs::read_to_string(inspected.text()).expect("a log");
+    let attributes = "\"stream\":\"stdout\",\"attrs\":{\"KEY\":\"value\",\"tag\":\"web\",\"team\":\"a\"},\"time\":";
+    assert!(log.starts_with("{\"log\":\"hello\\n\",") && log.contains(attributes), "{log}");
+    sandbox.run("logs web").ok().stdout_is("hello\n").forget();
+    sandbox.run("run --log-driver k8s-file --log-opt labels=a busybox true").code(125).forget();
+}
+
 /// C10: what a container prints is data, whatever it looks like.
 #[test]
 fn records_cannot_be_forged() {

@@ -16,7 +16,7 @@ pub struct LogFlags {
     /// Log driver: json-file, k8s-file, none, passthrough
     #[arg(long, value_name = "DRIVER")]
     log_driver: Option<String>,
-    /// Option of the log driver: max-size=…, max-file=…, tag=…
+    /// Option of the log driver: max-size=…, max-file=…, tag=…, labels=…, env=…
     #[arg(long, value_name = "KEY=VALUE")]
     log_opt: Vec<String>,
 }
@@ -42,11 +42,13 @@ impl LogFlags {
                         );
                     }
                 },
-                "tag" | "path" => {}
+                "tag" | "path" | "labels" | "env" => {}
                 _ => {
-                    return Err(
-                        refuse(&format!("--log-opt {key}"), "only max-size, max-file, path and tag are built").into()
-                    );
+                    return Err(refuse(
+                        &format!("--log-opt {key}"),
+                        "only max-size, max-file, path, tag, labels and env are built",
+                    )
+                    .into());
                 }
             }
             spec.log.options.insert(key.into(), value.into());

@@ -61,7 +61,7 @@ pub fn exec(engine: &Engine, id: &ContainerId, options: &ExecOptions) -> Result<
             path: Default::default(),
             max_size: 0,
             max_files: 1,
-            tag: String::new(),
+            attributes: Default::default(),
             passthrough: false,
         },
         timeout: 0,

@@ -1,5 +1,6 @@
 //! `logs`: what containers printed; and what `--log-driver` and `--log-opt` mean.
 
+use super::resolved;
 use crate::engine::Engine;
 use crate::fault::{Fault, Kind};
 use crate::model::container::{LogDriver, LogOptions};
@@ -14,6 +15,7 @@ use crate::store::{Container, ContainerRecord};
 use crate::sys::inotify::Watch;
 use crate::sys::poll::{Interest, Set};
 use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -149,6 +151,10 @@ pub struct LogSettings {
     pub max_files: u32,
     /// As written.
     pub tag: String,
+    /// The labels that go into each record, where the container has them.
+    pub labels: Vec<String>,
+    /// The variables that go into each record, where the container has them.
+    pub env: Vec<String>,
     /// `--log-opt path=FILE`
     pub file: Option<PathBuf>,
 }
@@ -165,6 +171,8 @@ impl LogSettings {
             max_size: MAX_SIZE,
             max_files: MAX_FILES,
             tag: String::new(),
+            labels: Vec::new(),
+            env: Vec::new(),
             file: None,
         };
         for (key, value) in &options.options {
@@ -178,12 +186,16 @@ impl LogSettings {
                         })?;
                 }
                 "tag" => settings.tag.clone_from(value),
+                "labels" if settings.driver == LogDriver::JsonFile => settings.labels = words(value),
+                "env" if settings.driver == LogDriver::JsonFile => settings.env = words(value),
                 "path" if value.starts_with('/') => settings.file = Some(value.into()),
                 "path" => return Err(Fault::invalid(format!("--log-opt path={value}: must be absolute")).into()),
                 "mode" if value == "blocking" => {}
                 _ => {
                     let what = format!("unknown log opt '{key}' for {} log driver", settings.name());
-                    return Err(Fault::unsupported(what).hint("known: max-size, max-file, tag, path").into());
+                    return Err(Fault::unsupported(what)
+                        .hint("known: max-size, max-file, tag, path; with json-file also labels, env")
+                        .into());
                 }
             }
         }
@@ -214,6 +226,24 @@ impl LogSettings {
         }
     }
 
+    /// What stands in each record besides the line: a variable rather than a label of the same name, as docker has it.
+    fn attributes(&self, container: &Container) -> BTreeMap<String, String> {
+        let mut attributes = BTreeMap::new();
+        if !self.labels.is_empty() || !self.env.is_empty() {
+            let own = resolved(container);
+            let pick = |name: &String| Some((name.clone(), own.labels.get(name)?.clone()));
+            attributes.extend(self.labels.iter().filter_map(pick));
+            let variables = own.env.iter().filter_map(|variable| variable.split_once('='));
+            let wanted = variables.filter(|(name, _)| self.env.iter().any(|wanted| wanted == name));
+            attributes.extend(wanted.map(|(name, value)| (name.to_string(), value.to_string())));
+        }
+        let tag = expand_tag(&self.tag, container);
+        if !tag.is_empty() {
+            attributes.insert("tag".into(), tag);
+        }
+        attributes
+    }
+
     /// What the container's monitor is told.
     pub fn config(&self, container: &Container) -> LogConfig {
         LogConfig {
@@ -221,10 +251,15 @@ impl LogSettings {
             path: self.path(&container.dirs().disk, &container.id),
             max_size: self.max_size,
             max_files: self.max_files,
-            tag: expand_tag(&self.tag, container),
+            attributes: self.attributes(container),
             passthrough: self.driver == LogDriver::Passthrough,
         }
     }
+}
+
+/// Names with commas between them.
+fn words(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(String::from).collect()
 }
 
 /// docker's markup for tags; anything else stays as it is written.
@@ -278,6 +313,14 @@ mod tests {
             let settings = LogSettings::parse(&options(&pairs), LogDriver::JsonFile).unwrap();
             assert_eq!((settings.max_size, settings.max_files), (max_size, max_files), "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn labels_and_variables_are_lists_for_json_file_only() {
+        let asked = options(&[("labels", "a, b"), ("env", "C,")]);
+        let settings = LogSettings::parse(&asked, LogDriver::JsonFile).unwrap();
+        assert_eq!((settings.labels, settings.env), (vec!["a".to_string(), "b".into()], vec!["C".to_string()]));
+        assert!(LogSettings::parse(&asked, LogDriver::K8sFile).is_err());
     }
 
     #[test]

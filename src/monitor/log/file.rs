@@ -1,4 +1,4 @@
-//! A file that is put aside when it is full: `log`, `log.1`, `log.2` …
+//! A file that is put aside when it is full.
 
 use anyhow::{Context, Result};
 use std::fs::{File, OpenOptions};
@@ -6,96 +6,101 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Appends to a file and rotates it between two records.
-pub(super) struct RotatingFile {
-    path: PathBuf,
-    file: File,
+/// Writes that fill such pieces of a file cost the page cache a third less than others.
+pub(super) const PIECE: u64 = 64 * 1024;
+
+/// What is to be done next with records.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Append so many bytes from their front.
+    Append(usize),
+    /// Go on in a new file.
+    Rotate,
+    /// Nothing, until there are more of them.
+    Wait,
+}
+
+/// Decides how records are cut into writes and files.
+#[derive(Debug)]
+pub(super) struct Cutter {
     size: u64,
     max_size: u64,
+}
+
+impl Cutter {
+    /// For a file that has `size` bytes; `max_size` 0 never rotates.
+    pub(super) fn new(size: u64, max_size: u64) -> Cutter {
+        Cutter { size, max_size }
+    }
+
+    /// The file has another size than was thought.
+    pub(super) fn now(&mut self, size: u64) {
+        self.size = size;
+    }
+
+    /// The next step for `records`, which end with a record's end; it counts as done. Unless `all` of them are to go,
+    /// those that don't fill a piece wait. Only a record that is longer than a whole file may make that longer than it
+    /// should be; what of a record is appended without its end fits together with that.
+    pub(super) fn next(&mut self, records: &[u8], all: bool) -> Step {
+        let length = records.len() as u64;
+        let end = if self.max_size > 0 && self.size + length > self.max_size {
+            let room = self.max_size.saturating_sub(self.size).min(length) as usize;
+            let fitting = records[..room].iter().rposition(|byte| *byte == b'\n');
+            match fitting {
+                Some(end) => end + 1,
+                None if self.size > 0 => {
+                    self.size = 0;
+                    return Step::Rotate;
+                }
+                None => records.iter().position(|byte| *byte == b'\n').map_or(records.len(), |end| end + 1),
+            }
+        } else {
+            let over = if all { 0 } else { (self.size + length) % PIECE };
+            length.saturating_sub(over) as usize
+        };
+        self.size += end as u64;
+        if end == 0 { Step::Wait } else { Step::Append(end) }
+    }
+}
+
+/// The files: `log`, `log.1`, `log.2` …
+#[derive(Debug)]
+pub(super) struct Files {
+    path: PathBuf,
+    file: File,
     max_files: u32,
     /// The file ends within a record, because a write failed or whoever wrote before us was killed.
     torn: bool,
 }
 
-/// Writes that fill such pieces of a file cost the page cache a third less than others.
-const PIECE: u64 = 64 * 1024;
-
-impl RotatingFile {
-    /// Opens (or makes, 0640 as docker does) the file; `max_size` 0 never rotates.
-    pub(super) fn open(path: &Path, max_size: u64, max_files: u32) -> Result<Self> {
+impl Files {
+    /// Opens (or makes, 0640 as docker does) the current file.
+    pub(super) fn open(path: &Path, max_files: u32) -> Result<Self> {
         let file = open(path).with_context(|| format!("opening the log {}", path.display()))?;
         let size = file.metadata()?.len();
         let torn = size > 0 && !ends_line(path, size);
-        Ok(RotatingFile { path: path.to_path_buf(), file, size, max_size, max_files: max_files.max(1), torn })
+        Ok(Files { path: path.to_path_buf(), file, max_files: max_files.max(1), torn })
     }
 
-    /// Appends from the front of `records`, which ends with a record's end, and leaves there what would not fill a
-    /// piece: it must come back, with more behind it, or through [`RotatingFile::append`]. Whatever happens, only a
-    /// record that is longer than a whole file makes that longer than it should be.
-    pub(super) fn append_pieces(&mut self, records: &mut Vec<u8>) -> io::Result<()> {
-        if records.len() as u64 >= PIECE {
-            let taken = self.take(records, false);
-            records.drain(..*taken.as_ref().unwrap_or(&records.len()));
-            taken.map(drop)
-        } else {
-            Ok(())
-        }
+    /// The size of the current file.
+    pub(super) fn size(&self) -> u64 {
+        self.file.metadata().map_or(0, |metadata| metadata.len())
     }
 
-    /// Appends all of `records`, and empties it.
-    pub(super) fn append(&mut self, records: &mut Vec<u8>) -> io::Result<()> {
-        let taken = self.take(records, true);
-        records.clear();
-        taken.map(drop)
-    }
-
-    /// How much was written.
-    fn take(&mut self, records: &[u8], all: bool) -> io::Result<usize> {
-        let mut rest = records;
-        while self.max_size > 0 && self.size + rest.len() as u64 > self.max_size {
-            let room = self.max_size.saturating_sub(self.size) as usize;
-            let fitting = rest[..room.min(rest.len())].iter().rposition(|byte| *byte == b'\n');
-            let first = || rest.iter().position(|byte| *byte == b'\n');
-            let end = match fitting {
-                Some(end) => end + 1,
-                None if self.size > 0 => 0,
-                None => first().map_or(rest.len(), |end| end + 1),
-            };
-            self.write(&rest[..end])?;
-            rest = &rest[end..];
-            if rest.is_empty() {
-                return Ok(records.len());
-            }
-            self.rotate()?;
-        }
-        let over = if all { 0 } else { (self.size + rest.len() as u64) % PIECE } as usize;
-        let (now, later) = rest.split_at(rest.len().saturating_sub(over));
-        self.write(now)?;
-        Ok(records.len() - later.len())
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
+    /// Appends to the current file.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.torn {
             // What is there of the torn record is no record; the next one shall be.
             self.file.write_all(b"\n")?;
-            self.size += 1;
             self.torn = false;
         }
         let written = self.file.write_all(bytes);
-        if written.is_ok() {
-            self.size += bytes.len() as u64;
-        } else {
-            self.size = self.file.metadata().map_or(self.size, |metadata| metadata.len());
-            self.torn = true;
-        }
+        self.torn = written.is_err();
         written
     }
 
     /// Followers of the log tell a rotation by the name `path` meaning another file; the old one is complete by then.
-    fn rotate(&mut self) -> io::Result<()> {
+    pub(super) fn rotate(&mut self) -> io::Result<()> {
         // Removed, not renamed over: for a file that replaces another, ext4 begins to write out its data at once, and
         // the container would wait for the disk. Not truncated in place: who reads the old one shall find its end.
         if let Err(error) = std::fs::remove_file(rotated(&self.path, self.max_files - 1))
@@ -110,7 +115,7 @@ impl RotatingFile {
             }
         }
         self.file = open(&self.path)?;
-        self.size = self.file.metadata()?.len();
+        self.torn = false;
         Ok(())
     }
 }
@@ -140,57 +145,59 @@ fn open(path: &Path) -> io::Result<File> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn cuts_blocks_between_records() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let mut file = RotatingFile::open(&path, 10, 9).unwrap();
-        file.append(&mut b"1\n2\n3\n4\n5\n6\na very long record\n7\n".to_vec()).unwrap();
-        let read = |number| std::fs::read_to_string(rotated(&path, number)).unwrap();
-        assert_eq!([read(3), read(2), read(1), read(0)], ["1\n2\n3\n4\n5\n", "6\n", "a very long record\n", "7\n"]);
-    }
-
-    #[test]
-    fn keeps_so_many_files_of_that_size() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let mut file = RotatingFile::open(&path, 100, 3).unwrap();
-        for number in 0..100 {
-            file.append(&mut format!("record {number:03}\n").into_bytes()).unwrap();
-        }
-        let read = |number| std::fs::read_to_string(rotated(&path, number)).unwrap();
-        assert_eq!(read(0).lines().last(), Some("record 099"));
-        assert_eq!([read(1).len(), read(2).len()], [99, 99]);
-        assert!(!rotated(&path, 3).exists());
-        let all: Vec<String> =
-            [2, 1, 0].into_iter().flat_map(|n| read(n).lines().map(String::from).collect::<Vec<_>>()).collect();
-        assert_eq!(all.first().map(String::as_str), Some("record 081"));
-        assert_eq!(all.len(), 19);
-    }
-
-    #[test]
-    fn pieces_are_written_whole_and_nothing_is_lost_between_them() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let mut file = RotatingFile::open(&path, 300_000, 99).unwrap();
-        let (mut records, mut wanted) = (Vec::new(), Vec::new());
-        for number in 0..20_000 {
-            let record = format!("{number} {}\n", "x".repeat(number % 97));
-            records.extend_from_slice(record.as_bytes());
-            wanted.extend_from_slice(record.as_bytes());
-            file.append_pieces(&mut records).unwrap();
-            assert!(records.len() < PIECE as usize, "{} bytes were left", records.len());
-            if number == 7_777 {
-                file.append(&mut records).unwrap();
+    /// What becomes of records that come one by one, in each file, oldest first.
+    fn cut(records: &[String], max_size: u64, flush_at: &[usize]) -> Vec<String> {
+        let mut cutter = Cutter::new(0, max_size);
+        let (mut files, mut waiting) = (vec![String::new()], String::new());
+        for (number, record) in records.iter().enumerate() {
+            waiting += record;
+            let all = flush_at.contains(&number) || number + 1 == records.len();
+            while !waiting.is_empty() {
+                match cutter.next(waiting.as_bytes(), all) {
+                    Step::Append(count) => files.last_mut().unwrap().extend(waiting.drain(..count)),
+                    Step::Rotate => files.push(String::new()),
+                    Step::Wait => break,
+                }
             }
+            assert!(waiting.len() < PIECE as usize, "{} bytes wait", waiting.len());
         }
-        file.append(&mut records).unwrap();
-        let count = (0..).find(|number| !rotated(&path, *number).exists()).unwrap();
-        assert!(count > 3, "it was never rotated");
-        let files: Vec<Vec<u8>> =
-            (0..count).rev().map(|number| std::fs::read(rotated(&path, number)).unwrap()).collect();
-        assert!(files.iter().all(|file| file.len() <= 300_000 && file.ends_with(b"\n")));
-        assert!(files.concat() == wanted);
+        files
+    }
+
+    #[test]
+    fn files_are_cut_between_records() {
+        let text = ["1\n", "2\n", "3\n", "4\n", "5\n", "6\n", "a very long record\n", "7\n"].map(String::from);
+        assert_eq!(cut(&text, 10, &[]), ["1\n2\n3\n4\n5\n", "6\n", "a very long record\n", "7\n"]);
+        assert_eq!(cut(&[text.concat()], 10, &[]), cut(&text, 10, &[]));
+        assert_eq!(cut(&text, 0, &[]), [text.concat()]);
+    }
+
+    #[test]
+    fn pieces_are_whole_and_nothing_is_lost_between_them() {
+        let records: Vec<String> =
+            (0..20_000).map(|number| format!("{number} {}\n", "x".repeat(number % 97))).collect();
+        let files = cut(&records, 300_000, &[0, 7_777, 7_779]);
+        assert!(files.len() > 3, "it was never rotated");
+        assert!(files.iter().all(|file| file.len() <= 300_000 && file.ends_with('\n')));
+        assert!(files.concat() == records.concat());
+        let mut cutter = Cutter::new(100, 0);
+        let bytes = vec![b'x'; 3 * PIECE as usize];
+        assert_eq!(cutter.next(&bytes, false), Step::Append(3 * PIECE as usize - 100));
+        assert_eq!(cutter.next(&bytes[..100], false), Step::Wait);
+    }
+
+    #[test]
+    fn keeps_so_many_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut files = Files::open(&path, 3).unwrap();
+        for number in 0..5 {
+            files.append(format!("record {number}\n").as_bytes()).unwrap();
+            files.rotate().unwrap();
+        }
+        let read = |number| std::fs::read_to_string(rotated(&path, number)).unwrap();
+        assert_eq!([read(0), read(1), read(2)], ["", "record 4\n", "record 3\n"]);
+        assert!(!rotated(&path, 3).exists());
     }
 
     #[test]
@@ -198,9 +205,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         std::fs::write(&path, "whole\nhal").unwrap();
-        let mut file = RotatingFile::open(&path, 0, 1).unwrap();
-        file.append(&mut b"next\n".to_vec()).unwrap();
-        file.append(&mut b"last\n".to_vec()).unwrap();
+        let mut files = Files::open(&path, 1).unwrap();
+        files.append(b"next\n").unwrap();
+        files.append(b"last\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole\nhal\nnext\nlast\n");
     }
 }

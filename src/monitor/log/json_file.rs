@@ -5,6 +5,7 @@
 
 use super::{Block, LogSink, Stamp, Stream};
 use crate::sys::scan::json_plain;
+use std::collections::BTreeMap;
 use std::io;
 
 /// dockerd's copy buffer.
@@ -26,13 +27,18 @@ struct Unfinished {
 }
 
 impl JsonFile {
-    /// `tag` goes into every record unless it is empty.
-    pub(crate) fn new(tag: &str) -> Self {
+    /// `all` go into every record.
+    pub(crate) fn new(all: &BTreeMap<String, String>) -> Self {
         let mut attributes = Vec::new();
-        if !tag.is_empty() {
-            attributes.extend_from_slice(b"\"attrs\":{\"tag\":\"");
-            escape(tag.as_bytes(), &mut attributes);
-            attributes.extend_from_slice(b"\"},");
+        for (key, value) in all {
+            attributes.extend_from_slice(if attributes.is_empty() { b"\"attrs\":{\"" } else { b",\"" });
+            escape(key.as_bytes(), &mut attributes);
+            attributes.extend_from_slice(b"\":\"");
+            escape(value.as_bytes(), &mut attributes);
+            attributes.push(b'"');
+        }
+        if !attributes.is_empty() {
+            attributes.extend_from_slice(b"},");
         }
         JsonFile { attributes, unfinished: Default::default() }
     }
@@ -218,7 +224,7 @@ mod tests {
             (vec![(Stdout, "é\u{2028}😀\n")], vec![("é\\u2028😀\\n", "stdout")]),
         ] {
             let writes: Vec<_> = writes.into_iter().map(|(stream, text)| (stream, text.as_bytes())).collect();
-            let made = String::from_utf8(records(&mut JsonFile::new(""), &writes)).unwrap();
+            let made = String::from_utf8(records(&mut JsonFile::new(&BTreeMap::new()), &writes)).unwrap();
             let wanted: String = expected
                 .into_iter()
                 .map(|(log, stream)| format!("{{\"log\":\"{log}\",\"stream\":\"{stream}\",{TIME}"))
@@ -229,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_is_not_utf8_is_replaced_byte_by_byte() {
-        let made = records(&mut JsonFile::new(""), &[(Stdout, b"\xff\xe2\x82\n")]);
+        let made = records(&mut JsonFile::new(&BTreeMap::new()), &[(Stdout, b"\xff\xe2\x82\n")]);
         assert_eq!(
             String::from_utf8(made).unwrap(),
             format!("{{\"log\":\"\\ufffd\\ufffd\\ufffd\\n\",\"stream\":\"stdout\",{TIME}")
@@ -238,7 +244,7 @@ mod tests {
 
     #[test]
     fn characters_cut_by_a_read_are_whole_again() {
-        let made = records(&mut JsonFile::new(""), &[(Stdout, b"\xe2\x82"), (Stdout, b"\xac\n")]);
+        let made = records(&mut JsonFile::new(&BTreeMap::new()), &[(Stdout, b"\xe2\x82"), (Stdout, b"\xac\n")]);
         assert_eq!(String::from_utf8(made).unwrap(), format!("{{\"log\":\"€\\n\",\"stream\":\"stdout\",{TIME}"));
     }
 
@@ -250,7 +256,7 @@ mod tests {
             text.push(b'\n');
             for chunk in [1000, 16_384, 65_536] {
                 let writes: Vec<_> = text.chunks(chunk).map(|chunk| (Stdout, chunk)).collect();
-                let made = String::from_utf8(records(&mut JsonFile::new(""), &writes)).unwrap();
+                let made = String::from_utf8(records(&mut JsonFile::new(&BTreeMap::new()), &writes)).unwrap();
                 let logs: Vec<String> = made
                     .lines()
                     .map(|line| {
@@ -264,11 +270,13 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_kept_in_every_record() {
-        let made = records(&mut JsonFile::new("web/\"1\""), &[(Stdout, b"a\n")]);
+    fn attributes_are_kept_in_every_record() {
+        let all = [("tag", "web/\"1\""), ("a", "<b>")].map(|(key, value)| (key.to_string(), value.to_string()));
+        let made = records(&mut JsonFile::new(&all.into()), &[(Stdout, b"a\n")]);
+        let attributes = "{\"a\":\"\\u003cb\\u003e\",\"tag\":\"web/\\\"1\\\"\"}";
         assert_eq!(
             String::from_utf8(made).unwrap(),
-            format!("{{\"log\":\"a\\n\",\"stream\":\"stdout\",\"attrs\":{{\"tag\":\"web/\\\"1\\\"\"}},{TIME}")
+            format!("{{\"log\":\"a\\n\",\"stream\":\"stdout\",\"attrs\":{attributes},{TIME}")
         );
     }
 

@@ -4,6 +4,7 @@
 //! record can be forged. Nothing is buffered but the beginning of an unfinished line, 16 KiB at most.
 
 mod file;
+mod hand;
 mod json_file;
 mod k8s_file;
 pub mod read;
@@ -12,7 +13,7 @@ mod time;
 use super::config::LogConfig;
 use crate::model::container::LogDriver;
 use anyhow::Result;
-use file::RotatingFile;
+use hand::Hand;
 pub use time::Stamp;
 
 /// Which of its two streams a container wrote to.
@@ -78,7 +79,7 @@ impl<'a> Block<'a> {
 /// A container's open log.
 pub struct Log {
     sink: Box<dyn LogSink>,
-    file: RotatingFile,
+    hand: Hand,
     block: Vec<u8>,
 }
 
@@ -86,33 +87,39 @@ impl Log {
     /// Opens the log that `config` asks for; `None` when it asks for none.
     pub fn open(config: &LogConfig) -> Result<Option<Log>> {
         let sink: Box<dyn LogSink> = match config.driver {
-            LogDriver::JsonFile => Box::new(json_file::JsonFile::new(&config.tag)),
+            LogDriver::JsonFile => Box::new(json_file::JsonFile::new(&config.attributes)),
             LogDriver::K8sFile => Box::new(k8s_file::K8sFile),
             LogDriver::None | LogDriver::Passthrough => return Ok(None),
         };
-        let file = RotatingFile::open(&config.path, config.max_size, config.max_files)?;
-        Ok(Some(Log { sink, file, block: Vec::new() }))
+        let hand = Hand::open(&config.path, config.max_size, config.max_files)?;
+        Ok(Some(Log { sink, hand, block: Vec::new() }))
     }
 
     /// Takes the next bytes of a stream. The last records of them may wait for [`Log::flush`].
     pub fn write(&mut self, stream: Stream, bytes: &[u8]) -> std::io::Result<()> {
-        let (file, sink) = (&mut self.file, &mut self.sink);
-        let mut append = |records: &mut Vec<u8>| file.append_pieces(records);
+        let (hand, sink) = (&mut self.hand, &mut self.sink);
+        let mut append = |records: &mut Vec<u8>| hand.append(records, false);
         let mut block = Block::new(std::mem::take(&mut self.block), &mut append);
         let written = sink.write(stream, bytes, Stamp::now(), &mut block);
         self.block = block.bytes;
         written
     }
 
-    /// Writes what waits: to be called before waiting for more.
+    /// There is much to write: until [`Log::flush`], a thread may help.
+    pub fn hurry(&mut self) {
+        self.hand.spread();
+    }
+
+    /// Writes what waits: to be called before waiting for more. No other thread is left then.
     pub fn flush(&mut self) -> std::io::Result<()> {
-        if self.block.is_empty() { Ok(()) } else { self.file.append(&mut self.block) }
+        let appended = self.hand.append(&mut self.block, true);
+        self.hand.join().and(appended)
     }
 
     /// Keeps what is unfinished. The last call.
     pub fn finish(&mut self) -> std::io::Result<()> {
-        let (file, sink) = (&mut self.file, &mut self.sink);
-        let mut append = |records: &mut Vec<u8>| file.append_pieces(records);
+        let (hand, sink) = (&mut self.hand, &mut self.sink);
+        let mut append = |records: &mut Vec<u8>| hand.append(records, false);
         let mut block = Block::new(std::mem::take(&mut self.block), &mut append);
         let written = sink.finish(Stamp::now(), &mut block);
         self.block = block.bytes;
@@ -129,7 +136,14 @@ impl Log {
 
 #[cfg(test)]
 fn config_for_test(path: &std::path::Path, driver: LogDriver, max_size: u64, max_files: u32) -> LogConfig {
-    LogConfig { driver, path: path.to_path_buf(), max_size, max_files, tag: String::new(), passthrough: false }
+    LogConfig {
+        driver,
+        path: path.to_path_buf(),
+        max_size,
+        max_files,
+        attributes: Default::default(),
+        passthrough: false,
+    }
 }
 
 #[cfg(test)]
@@ -152,5 +166,37 @@ mod tests {
         let rest = block.bytes;
         all.extend(rest);
         all
+    }
+
+    #[test]
+    fn a_helping_thread_changes_nothing() {
+        let mut kept = Vec::new();
+        for helped in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let config = config_for_test(&dir.path().join("log"), LogDriver::K8sFile, 400_000, 50);
+            let mut log = Log::open(&config).unwrap().unwrap();
+            for turn in 0..6 {
+                if helped {
+                    log.hurry();
+                }
+                for number in 0..4_000 {
+                    let line = format!("{turn} {number} {}\n", "x".repeat(number % 117));
+                    log.write(Stream::Stdout, line.as_bytes()).unwrap();
+                }
+                log.flush().unwrap();
+            }
+            log.finish().unwrap();
+            let mut text = String::new();
+            for number in (0..50).rev() {
+                if let Ok(file) = std::fs::read_to_string(file::rotated(&config.path, number)) {
+                    assert!(file.len() <= 400_000 && file.ends_with('\n'));
+                    text += &file;
+                }
+            }
+            // Without the times.
+            kept.push(text.lines().map(|line| line[line.find(" F ").unwrap()..].to_string()).collect::<Vec<_>>());
+        }
+        assert_eq!(kept[0].len(), 24_000);
+        assert!(kept[0] == kept[1]);
     }
 }
