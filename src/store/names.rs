@@ -1,10 +1,15 @@
 //! Who holds which container name: one symbolic link per name, made atomically, so that two can't have it.
+//!
+//! It leads to the id, packed into 43 characters: a file system keeps links of less than 60 in the inode, while the 64 digits
+//! would take a block, which to make and to give back takes longer than all the rest of it.
 
 use super::{Store, lock};
 use crate::fault::Fault;
 use crate::model::id::ContainerId;
 use crate::model::name::Name;
 use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nix::fcntl::FlockArg;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,7 +20,7 @@ use std::os::unix::fs::symlink;
 pub(super) fn lookup(store: &Store, name: &Name) -> Result<Option<ContainerId>> {
     let path = store.layout().name(name);
     match std::fs::read_link(&path) {
-        Ok(target) => Ok(target.to_str().and_then(|text| text.parse().ok())),
+        Ok(target) => Ok(target.to_str().and_then(unpacked)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
     }
@@ -25,7 +30,7 @@ pub(super) fn lookup(store: &Store, name: &Name) -> Result<Option<ContainerId>> 
 pub(super) fn reserve(store: &Store, name: &Name, id: &ContainerId) -> Result<()> {
     let path = store.layout().name(name);
     loop {
-        match symlink(id.as_str(), &path) {
+        match symlink(packed(id), &path) {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error).with_context(|| format!("reserving the name {name}")),
@@ -49,11 +54,22 @@ pub(super) fn reserve(store: &Store, name: &Name, id: &ContainerId) -> Result<()
 
 /// Gives a name back, if `id` holds it.
 pub(super) fn release(store: &Store, name: &Name, id: &OsStr) -> Result<()> {
-    let path = store.layout().name(name);
-    match std::fs::read_link(&path) {
-        Ok(target) if target.as_os_str() == id => remove(&path),
+    match lookup(store, name) {
+        Ok(Some(holder)) if OsStr::new(holder.as_str()) == id => remove(&store.layout().name(name)),
         _ => Ok(()),
     }
+}
+
+fn packed(id: &ContainerId) -> String {
+    let digit = |byte: u8| (byte as char).to_digit(16).unwrap_or(0) as u8;
+    let bytes: Vec<u8> = id.as_str().as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect();
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Also of the 64 digits, as they were kept once.
+fn unpacked(text: &str) -> Option<ContainerId> {
+    let bytes = || <[u8; 32]>::try_from(URL_SAFE_NO_PAD.decode(text).ok()?).ok();
+    text.parse().ok().or_else(|| bytes().map(ContainerId::from_bytes))
 }
 
 /// Whether a container is there that has this name, or is on its way to it.
@@ -75,5 +91,22 @@ fn remove(path: &std::path::Path) -> Result<()> {
             Err(error).with_context(|| format!("removing {}", path.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_packed_and_found_in_both_forms() {
+        for id in [[0; 32], [0xff; 32], std::array::from_fn(|at| at as u8 * 7)].map(ContainerId::from_bytes) {
+            assert_eq!(packed(&id).len(), 43);
+            assert_eq!(unpacked(&packed(&id)).as_ref(), Some(&id));
+            assert_eq!(unpacked(id.as_str()).as_ref(), Some(&id));
+        }
+        for text in ["", "abc", "../../etc/passwd", &"A".repeat(44), &"g".repeat(64)] {
+            assert_eq!(unpacked(text), None, "{text}");
+        }
     }
 }

@@ -14,7 +14,7 @@
 //!      moved/HEX/                   a layer's (or chain's) files with the owners of one map: diff/, moved.json
 //!      staging/RANDOM.BOOT/         a layer on its way; trusted in the boot BOOT only
 //!      containers/ID/               container.json, upper/, work/, files
-//!      names/NAME                   a symbolic link to the id that holds the name
+//!      names/NAME                   a symbolic link to the id that holds the name, packed
 //!      networks/NAME.json           one network; networks.lock: who may change them
 //!      reserve                      room for an index when the disk is full
 //!      mount-points/                empty files below every image, to mount the engine's own over
