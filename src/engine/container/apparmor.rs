@@ -24,6 +24,9 @@ pub(super) fn default_profile(security: &Security, rootless: bool) -> Option<Str
     if is_loaded(NAME) {
         return Some(NAME.into());
     }
+    if !Path::new(LOADED).exists() {
+        return None; // as in a container: what we load there would be for the whole machine
+    }
     let parser =
         ["/usr/sbin/apparmor_parser", "/sbin/apparmor_parser"].into_iter().find(|path| Path::new(path).exists())?;
     match load(parser) {

@@ -2,6 +2,7 @@
 
 use super::version::{Component, version};
 use crate::config::defaults::CAPABILITIES;
+use crate::config::{CgroupManager, Config};
 use crate::engine::Engine;
 use crate::model::container::LogDriver;
 use crate::model::lifecycle::Phase;
@@ -11,7 +12,7 @@ use crate::sys::idmap;
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The whole answer.
 #[derive(Debug, Clone, Serialize)]
@@ -172,7 +173,7 @@ pub fn info(engine: &Engine) -> Result<Info> {
     let meminfo = text("/proc/meminfo");
     let memory = parse_meminfo(&meminfo);
     let platform = Platform::own();
-    let cgroup = cgroups(Path::new("/sys/fs/cgroup"), &text("/proc/cgroups"));
+    let cgroup = cgroups(&controllers(config), &text("/proc/cgroups"));
     let tool = |name: &str| Tool {
         name: name.to_string(),
         package: String::new(),
@@ -302,9 +303,20 @@ fn default_capabilities(config: &crate::config::Config) -> String {
     }
 }
 
+/// The file that lists what can be limited: an ordinary user has what was delegated to his session.
+fn controllers(config: &Config) -> PathBuf {
+    let root = Path::new("/sys/fs/cgroup");
+    if config.rootless && config.cgroup_manager == CgroupManager::Systemd {
+        let uid = config.uid;
+        return root.join(format!("user.slice/user-{uid}.slice/user@{uid}.service/cgroup.controllers"));
+    }
+    let base = crate::runtime::cgroup::host().map(|host| host.base).unwrap_or_default();
+    root.join(base.trim_start_matches('/')).join("cgroup.controllers")
+}
+
 /// (`v1` or `v2`, the controllers' names)
-fn cgroups(root: &Path, table: &str) -> (String, Vec<String>) {
-    match std::fs::read_to_string(root.join("cgroup.controllers")) {
+fn cgroups(file: &Path, table: &str) -> (String, Vec<String>) {
+    match std::fs::read_to_string(file) {
         Ok(list) => ("v2".into(), list.split_ascii_whitespace().map(String::from).collect()),
         Err(_) => ("v1".into(), parse_cgroups(table)),
     }

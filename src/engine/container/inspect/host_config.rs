@@ -63,7 +63,10 @@ pub(super) fn host_config(engine: &Engine, container: &Container) -> Value {
         "CgroupManager": engine.config.cgroup_manager.to_string(),
         "CgroupParent": limits.cgroup_parent.clone().unwrap_or_default(),
         "CgroupConf": limits.unified,
-        "CgroupPath": cgroup_path(container).to_string_lossy(),
+        "CgroupPath": super::super::resolved(container).cgroup.map_or_else(
+            || cgroup_path(container).to_string_lossy().into_owned(),
+            |place| place.path,
+        ),
     });
     let modes = json!({
         "Dns": [], "DnsOptions": [], "DnsSearch": [],
