@@ -5,6 +5,7 @@ use crate::fault::{Fault, Kind};
 use crate::runtime::step::{Make, Source, Step, Target, Way};
 use crate::runtime::{Bundle, RootSource};
 use crate::sys::mount::{self, Attributes, Context as Mounting};
+use crate::sys::namespace;
 use crate::sys::path::{Root, own_name};
 use anyhow::{Context, Result};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -84,6 +85,16 @@ impl Builder<'_> {
             return Err(
                 Fault::unsupported("a user namespace of its own on this kernel's overlay: needs Linux 6.5").into()
             );
+        }
+        if self.has_namespace(oci_spec::runtime::LinuxNamespaceType::User) {
+            // The child will be nobody to whom the store belongs: it can't mount this one.
+            if self.facts.initial_user_namespace {
+                namespace::unshare(libc::CLONE_NEWNS).context("making a mount namespace to prepare mounts in")?;
+                mount::set_root_propagation(libc::MS_SLAVE).context("keeping mounts to ourselves")?;
+            }
+            let mount = by_name(&overlay)?;
+            private(mount.as_fd())?;
+            return Ok(Source::Given(mount));
         }
         let options = options(&overlay);
         let slot = self.slot();
@@ -267,7 +278,7 @@ fn options(overlay: &Overlay) -> String {
     options
 }
 
-/// The same by `mount(2)`, for older kernels: in the mount namespace that an ordinary user's start has for itself (see
+/// The same by `mount(2)`, for older kernels: in a mount namespace that this start has for itself (an ordinary user's by
 /// `create::prepared`), where it is put on its own upper directory for a moment.
 fn by_name(overlay: &Overlay) -> Result<OwnedFd> {
     let open = |path: &Path| open_host(path, "layer directory");
