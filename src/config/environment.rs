@@ -106,11 +106,18 @@ impl Caller {
             let usual = PathBuf::from(format!("/run/user/{uid}"));
             environment.path("XDG_RUNTIME_DIR").filter(own_dir).or(Some(usual).filter(own_dir))
         };
-        let systemd =
-            Path::new("/run/systemd/system").exists() && Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
+        let systemd = Path::new("/run/systemd/system").exists()
+            && Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
+            && is_systemd(&std::fs::read_to_string("/proc/1/comm").unwrap_or_default());
         let bus = systemd.then(|| bus(environment, owns_system, runtime_dir.as_deref())).flatten();
         Caller { runtime_dir, uid, gid, in_user_namespace, owns_system, name, home, systemd, bus }
     }
+}
+
+/// By the name of process 1: in a container that sees the host's /run it is another one, and systemd knows us by other
+/// numbers than we do.
+fn is_systemd(name: &str) -> bool {
+    matches!(name.trim_end(), "systemd" | "init")
 }
 
 /// The socket of the system's bus for the machine's root, of the session's for anybody else.

@@ -86,10 +86,17 @@ fn common(one: &str, other: &str) -> String {
     parts.map(|(part, _)| part).collect::<Vec<_>>().join("/")
 }
 
+/// Our process id as /proc has it, and so systemd: should we be in a pid namespace without a /proc of its own, our own
+/// number is somebody else's there.
+fn own_pid() -> Result<u32> {
+    let link = std::fs::read_link("/proc/self").context("reading /proc/self")?;
+    link.to_str().and_then(|text| text.parse().ok()).context("/proc/self is no process")
+}
+
 fn start(scope: &Scope, resources: &LinuxResources) -> Result<()> {
     let mut bus = Bus::connect(&scope.bus)?;
     bus.listen("type='signal',interface='org.freedesktop.systemd1.Manager',member='JobRemoved'")?;
-    let properties = properties(scope, resources);
+    let properties = properties(scope, resources, own_pid()?);
     let arguments =
         [Argument::Text(&scope.name), Argument::Text("fail"), Argument::Properties(&properties), Argument::NoUnits];
     let end = Instant::now() + Duration::from_secs(30);
@@ -128,7 +135,7 @@ fn start(scope: &Scope, resources: &LinuxResources) -> Result<()> {
 /// Has systemd move us into a scope that exists.
 fn attach(bus: &mut Bus, scope: &Scope) -> Result<()> {
     let below = format!("/{SUPERVISOR}");
-    let own = [std::process::id()];
+    let own = [own_pid()?];
     let arguments = [Argument::Text(&scope.name), Argument::Text(&below), Argument::Numbers(&own)];
     bus.call(Method { name: "AttachProcessesToUnit", ..SYSTEMD }, &arguments).map(drop)
 }
@@ -150,12 +157,12 @@ fn stand_aside(scope: &Scope) -> Result<()> {
 
 /// What systemd is told. Limits are ours to set, on the container alone; but a weight counts against the scope's
 /// neighbours, so that the scope must have it, too.
-fn properties(scope: &Scope, resources: &LinuxResources) -> Vec<(&'static str, Value)> {
+fn properties(scope: &Scope, resources: &LinuxResources, own_pid: u32) -> Vec<(&'static str, Value)> {
     let mut list = vec![
         ("Description", Value::Text(scope.description.clone())),
         ("Slice", Value::Text(scope.slice.clone())),
         ("Delegate", Value::Bool(true)),
-        ("PIDs", Value::Numbers(vec![std::process::id()])),
+        ("PIDs", Value::Numbers(vec![own_pid])),
         ("CollectMode", Value::Text("inactive-or-failed".into())),
         // Not systemd's default, a part of what the machine can have.
         ("TasksMax", Value::Number(u64::MAX)),
@@ -197,7 +204,7 @@ mod tests {
             "cpu": {"shares": 1024, "quota": 5000}, "memory": {"limit": 1000}, "blockIO": {"weight": 200},
         }));
         let scope = Scope { name: "x.scope".into(), slice: "machine.slice".into(), ..Scope::default() };
-        let properties = properties(&scope, &resources.expect("resources"));
+        let properties = properties(&scope, &resources.expect("resources"), 7);
         let value = |name: &str| properties.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
         assert_eq!(value("CPUWeight"), Some(Value::Number(39)));
         assert_eq!(value("IOWeight"), Some(Value::Number(200)));
