@@ -15,7 +15,7 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 # What `make vmtest` runs in its machine: parts of tests' names. All of them: VMTEST=
 VMTEST ?= cgroup_v2 systemd:: apparmor:: roots::the_hosts roots::a_store container::pause
 
-.PHONY: help build check test test-unit vmtest demo bench golden man completions install uninstall faults attacks
+.PHONY: help build check test test-unit vmtest demo bench golden man completions install uninstall faults attacks fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\)[a-z ]*:.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +52,14 @@ attacks: ## the attacks in full numbers: races, every pair and triple of hostile
 	@tests/support/prepare
 	ATTACKS=all TEST_REQUIRE=all $(CARGO) test --locked --test main -- --nocapture attacks::
 	ATTACKS=all TEST_REQUIRE=all $(CARGO) test --locked --lib -- --nocapture store::layer
+
+fuzz: ## the readers of other people's bytes, FUZZ_SECONDS (600) each: FUZZ_TARGETS='layer logs' for some; needs nightly
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
+	@for target in $(or $(FUZZ_TARGETS),$(notdir $(basename $(wildcard fuzz/targets/*.rs)))); do \
+	    echo "== $$target"; mkdir -p fuzz/work/$$target && \
+	    $(CARGO) +nightly fuzz run $$target fuzz/work/$$target fuzz/corpus/$$target -- \
+	        -max_total_time=$(or $(FUZZ_SECONDS),600) -max_len=65536 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 || exit 1; \
+	done
 
 demo: build ## the main job without any network: the embedded image, as root and as an ordinary user
 	@contrib/demo $(BINARY)

@@ -65,3 +65,6 @@ pub mod engine;
 
 pub mod cli;
 pub mod roles;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;

@@ -106,7 +106,7 @@ fn without_comments(text: &str) -> Option<String> {
     (!rest.contains("\"\"\"") && !rest.contains("'''")).then_some(rest)
 }
 
-fn parse(text: &str) -> Result<Table> {
+pub(super) fn parse(text: &str) -> Result<Table> {
     let short = without_comments(text);
     let text = short.as_deref().unwrap_or(text);
     text.parse().map_err(|error: toml::de::Error| {

@@ -169,3 +169,22 @@ pub fn read(globals: &Globals) -> Result<Config> {
     let files = file::read(&environment, &caller)?;
     resolve::resolve(globals, environment, caller, files)
 }
+
+/// For fuzzers: files of settings.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_settings(text: &str) {
+    let _ = file::parse(text);
+    let mut registries = crate::model::registries::Registries::default();
+    if registries::merge(&mut registries, text).is_ok() {
+        for name in ["x", "a.example/x:1", "localhost:5000/x"] {
+            for one in registries.candidates(name).into_iter().flatten() {
+                let _ = registries.sources(&one);
+            }
+        }
+    }
+    for legacy in [false, true] {
+        if let Ok(auth) = crate::model::credentials::AuthFile::parse(text, legacy) {
+            let _ = auth.find("a.example/x");
+        }
+    }
+}

@@ -101,7 +101,7 @@ impl Repository<'_> {
 }
 
 /// `bytes 100-199/200` → 100
-fn range_start(text: &str) -> Option<u64> {
+pub(super) fn range_start(text: &str) -> Option<u64> {
     text.trim().strip_prefix("bytes")?.trim_start().split('-').next()?.trim().parse().ok()
 }
 

@@ -113,7 +113,7 @@ struct Shape {
 
 /// What a document is. Nothing that could be read in two ways is let in (CVE-2021-41190): not both an index and a
 /// manifest, its own media type and the server's are the same, and fit its shape.
-fn media_type(bytes: &[u8], told: Option<&str>) -> Result<String, Failure> {
+pub(super) fn media_type(bytes: &[u8], told: Option<&str>) -> Result<String, Failure> {
     let bad = |why: &str| Failure::Bad(format!("manifest: {why}"));
     let shape: Shape = serde_json::from_slice(bytes).map_err(|error| bad(&error.to_string()))?;
     if shape.fs_layers.is_some() || shape.schema_version == Some(1) {

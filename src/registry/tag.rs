@@ -41,7 +41,7 @@ impl Repository<'_> {
 }
 
 /// RFC 8288: `</v2/x/tags/list?last=a>; rel="next"`.
-fn next_page(link: &str) -> Option<&str> {
+pub(super) fn next_page(link: &str) -> Option<&str> {
     let (target, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
     (rest.contains("rel=\"next\"") || rest.contains("rel=next")).then_some(target)
 }

@@ -154,3 +154,10 @@ pub struct Join {
     #[serde(default)]
     pub personality: Option<oci_spec::runtime::LinuxPersonality>,
 }
+
+/// For fuzzers: whether a `config.json` makes sense.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_config(bytes: &[u8]) -> Result<(), crate::fault::Fault> {
+    let spec = serde_json::from_slice(bytes).map_err(|error| crate::fault::Fault::invalid(error.to_string()))?;
+    validate::spec(&spec)
+}

@@ -9,7 +9,11 @@ use std::path::Path;
 /// Checks everything that can be checked without looking at the host.
 pub fn bundle(bundle: &Bundle) -> Result<(), Fault> {
     id(&bundle.id)?;
-    let spec = &*bundle.spec;
+    self::spec(&bundle.spec)
+}
+
+/// The same of the description alone.
+pub fn spec(spec: &Spec) -> Result<(), Fault> {
     unbuilt(spec)?;
     spec.hooks().as_ref().map_or(Ok(()), super::hook::check)?;
     process(spec)?;

@@ -75,7 +75,8 @@ impl Store {
         for (dir, word) in [(self.layout.staging(), "half-made layer"), (self.layout.trash(), "half-removed")] {
             for (name, path) in entries(&dir)? {
                 let staged = name.strip_suffix(&self.boot_id).and_then(|rest| rest.strip_suffix('.'));
-                if staged.is_some_and(|key| key.len() == 64) || is_at_work(&path) {
+                let whole = staged.is_some_and(|key| key.len() == 64);
+                if whole || is_at_work(&path) || self.is_still_run_on(&name).unwrap_or(true) {
                     continue;
                 }
                 let folder = dir.file_name().unwrap_or_default().display();

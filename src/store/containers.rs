@@ -565,6 +565,32 @@ fn room(error: std::io::Error, path: &Path) -> anyhow::Error {
     anyhow::Error::new(error).context(Fault::new(kind, format!("making {}", path.display())))
 }
 
+/// A container that is being made.
+#[cfg(test)]
+pub(super) fn record_for_test(digit: u8, name: &str, layers: Vec<Digest>) -> ContainerRecord {
+    ContainerRecord {
+        version: 1,
+        id: ContainerId::from_bytes([digit; 32]),
+        name: name.parse().unwrap(),
+        image: None,
+        spec: ContainerSpec::default(),
+        owners: None,
+        layers,
+        phase: Phase::Creating,
+        created: format!("2026-01-01T00:00:{digit:02}Z"),
+        started: None,
+        finished: None,
+        process: None,
+        monitor: None,
+        adopted: false,
+        exit: ExitReason::default(),
+        restart_count: 0,
+        place: Place::Disk,
+        network: NetworkState::default(),
+        resolved: serde_json::Value::Null,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -583,27 +609,7 @@ mod tests {
     }
 
     fn record(digit: u8, name: &str) -> ContainerRecord {
-        ContainerRecord {
-            version: 1,
-            id: ContainerId::from_bytes([digit; 32]),
-            name: name.parse().unwrap(),
-            image: None,
-            spec: ContainerSpec::default(),
-            owners: None,
-            layers: Vec::new(),
-            phase: Phase::Creating,
-            created: format!("2026-01-01T00:00:{digit:02}Z"),
-            started: None,
-            finished: None,
-            process: None,
-            monitor: None,
-            adopted: false,
-            exit: ExitReason::default(),
-            restart_count: 0,
-            place: Place::Disk,
-            network: NetworkState::default(),
-            resolved: serde_json::Value::Null,
-        }
+        record_for_test(digit, name, Vec::new())
     }
 
     fn make(store: &Store, digit: u8, name: &str, place: Place) -> LockedContainer {

@@ -45,6 +45,7 @@ impl Store {
             log::debug!("removing {}", garbage.what);
             self.discard(&garbage.path)?;
         }
+        self.clear_replaced()?;
         self.clear_locks()?;
         self.keep_reserve();
         Ok(pruned)

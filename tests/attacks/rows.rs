@@ -225,6 +225,7 @@ const ROWS: &[Row] = &[
             "attacks/layers.rs: entries_stay_in_their_layer",
             "attacks/layers.rs: without_its_guards_an_entry_leaves_its_layer",
             "src/store/layer/tests.rs: no_pair_of_entries_reaches_outside",
+            "src/store/layer/tests.rs: no_three_entries_reach_outside",
             "attacks/bombs.rs: depth_and_length_are_bounded",
         ],
     ),
@@ -260,6 +261,7 @@ const ROWS: &[Row] = &[
             "attacks/bombs.rs: sizes_that_are_not_true_are_refused",
             "attacks/bombs.rs: what_must_be_remembered_is_bounded",
             "src/store/layer/tarball.rs: what_readers_disagree_about_is_refused",
+            "src/store/layer/differential_tests.rs: all_readers_see_the_same_files_or_we_refuse",
         ],
     ),
     (

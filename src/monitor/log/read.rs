@@ -320,6 +320,26 @@ fn unescape<'a>(mut text: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
     }
 }
 
+/// For fuzzers: one line of each kind of log.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_line(line: &[u8]) {
+    let mut record = Record::default();
+    let _ = parse_k8s(line, &mut record);
+    let mut own = Record::default();
+    if parse_json(line, &mut own).is_none() {
+        return;
+    }
+    // What our own reader takes, the library takes in the same way; it refuses what is not UTF-8.
+    #[derive(serde::Deserialize)]
+    struct Line {
+        #[serde(default)]
+        log: String,
+    }
+    if let Ok(line) = serde_json::from_slice::<Line>(line) {
+        assert_eq!(own.bytes, line.log.as_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::config_for_test;

@@ -12,14 +12,14 @@ use nix::unistd::{fchdir, pivot_root};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Leaves the host: own mount, network and IPC namespaces, `dir` as the root, few capabilities, few system calls.
-/// Must be called while there is one thread. Returns a handle on `dir` inside.
-pub(super) fn enter(dir: OwnedFd) -> Result<OwnedFd> {
+/// Must be called while there is one thread. Returns a handle on `dir` inside, and whether we are shut in at all.
+pub(super) fn enter(dir: OwnedFd) -> Result<(OwnedFd, bool)> {
     match unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC) {
         // In somebody's container, without the right to make namespaces: the unpacker writes beneath one directory
-        // handle only, confined or not.
+        // handle only, confined or not. Whoever started us tells the user.
         Err(Errno::EPERM) => {
-            log::warn!("unpacking without confinement: namespaces can't be made here");
-            return Ok(dir);
+            give_up_rights(false).context("giving up rights")?;
+            return Ok((dir, false));
         }
         other => other.context("making namespaces")?,
     }
@@ -39,19 +39,23 @@ pub(super) fn enter(dir: OwnedFd) -> Result<OwnedFd> {
     drop(top);
     nix::unistd::chdir("/")?;
     let dir = open("/", flags, Mode::empty())?;
-    give_up_rights().context("giving up rights")?;
-    Ok(dir)
+    give_up_rights(true).context("giving up rights")?;
+    Ok((dir, true))
 }
 
 /// What is needed to write other people's files, and nothing else.
 const CAPABILITIES: [&str; 6] =
     ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP"];
 
-fn give_up_rights() -> Result<()> {
+/// `all`: the bounding set, too, for which somebody's container may give no right.
+fn give_up_rights(all: bool) -> Result<()> {
     let wanted = CAPABILITIES.iter().filter_map(|name| Set::named(name)).fold(Set(0), Set::or);
     let (_, permitted) = capability::current()?;
     let keep = wanted.and(permitted);
-    capability::limit_bounding(keep)?;
+    match capability::limit_bounding(keep) {
+        Err(error) if !all && error.raw_os_error() == Some(libc::EPERM) => {}
+        outcome => outcome?,
+    }
     capability::set(keep, keep, Set::default())?;
     nix::sys::prctl::set_no_new_privs()?;
     Ok(seccomp::load(&filter(), 0)?)

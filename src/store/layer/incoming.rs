@@ -5,8 +5,10 @@ use super::worker::{Answer, Order, Unpacked, Why};
 use super::{Driver, LayerRecord, RECORD, id_map, map_squashes};
 use crate::fault::{Fault, Kind};
 use crate::model::digest::Digest;
+use crate::model::lifecycle::Phase;
 use crate::store::{Hold, Store, lock, record, root, tree};
 use crate::sys::path::{Resolve, openat2};
+use crate::sys::pid::PidFd;
 use crate::sys::{fd, spawn, xattr};
 use crate::trip;
 use anyhow::{Context, Result};
@@ -18,6 +20,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// How the name of a replaced layer in the trash begins; the digest and the boot follow.
+const REPLACED: &str = "replaced-";
 
 /// A layer on its way in: write its tar (plain, gzip or zstd: told by the first bytes), then finish.
 #[derive(Debug)]
@@ -169,7 +174,7 @@ impl Store {
                     Err(error) if error.kind() == ErrorKind::NotFound && to.is_dir() => break,
                     Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {
                         // One that was unpacked for other ids, or that a power cut brought back from the trash.
-                        self.discard(&to)?;
+                        self.replace(diff_id, &to)?;
                     }
                     Err(error) => return Err(error).with_context(|| format!("naming layer {diff_id}")),
                 }
@@ -177,6 +182,43 @@ impl Store {
             trip!("store.layer.named");
         }
         record::sync_parent(&self.layout.layers().join("x")).context("syncing the layers' names")
+    }
+
+    /// Takes a layer away that another one replaces. Containers that run on it go on: it is then only moved aside, and
+    /// goes with the first sweep after their end ([`Store::clear_replaced`]).
+    fn replace(&self, diff_id: &Digest, layer: &Path) -> Result<()> {
+        if !self.is_run_on(diff_id)? {
+            return self.discard(layer);
+        }
+        let name = format!("{REPLACED}{}-{}.{}", diff_id.hex(), unique(), self.boot_id);
+        std::fs::rename(layer, self.layout.trash().join(name)).context("moving a replaced layer aside")
+    }
+
+    /// Whether a container may be running on this layer.
+    fn is_run_on(&self, diff_id: &Digest) -> Result<bool> {
+        let alive = |container: &crate::store::Container| matches!(container.phase, Phase::Running | Phase::Paused);
+        Ok(self.readable_containers()?.iter().any(|one| alive(one) && one.layers.contains(diff_id)))
+    }
+
+    /// Whether this name in the trash is a replaced layer that a container still runs on.
+    pub(in crate::store) fn is_still_run_on(&self, name: &str) -> Result<bool> {
+        let hex = name.strip_prefix(REPLACED).filter(|_| name.ends_with(&self.boot_id)).and_then(|rest| rest.get(..64));
+        match hex.and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok()) {
+            Some(diff_id) => self.is_run_on(&diff_id),
+            None => Ok(false),
+        }
+    }
+
+    /// Removes replaced layers on which nothing runs any more.
+    pub(in crate::store) fn clear_replaced(&self) -> Result<()> {
+        for entry in std::fs::read_dir(self.layout.trash())? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(REPLACED) && !self.is_still_run_on(&name)? {
+                tree::remove(&entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves something out of sight, then deletes it.
@@ -242,6 +284,9 @@ impl Store {
 /// The disk was full: what was unpacked beside it is no good without it, and the space is wanted back.
 static NO_ROOM: AtomicBool = AtomicBool::new(false);
 
+/// Told once is enough.
+static UNCONFINED: AtomicBool = AtomicBool::new(false);
+
 impl Drop for StagedLayer {
     fn drop(&mut self) {
         if NO_ROOM.load(Ordering::Relaxed)
@@ -294,6 +339,12 @@ impl LayerWriter {
             Answer::Unpacked(unpacked) => unpacked,
             _ => return Err(anyhow::anyhow!("the unpacker did something else")),
         };
+        if !unpacked.confined && !UNCONFINED.swap(true, Ordering::Relaxed) {
+            log::warn!(
+                "layers are unpacked without namespaces of their own, which can't be made here; only system calls and \
+                 paths are confined"
+            );
+        }
         if let Some(expected) = &self.expected
             && unpacked.diff_id != *expected
         {
@@ -360,7 +411,7 @@ impl Drop for LayerWriter {
         self.input = None;
         if let Some(child) = self.child.take() {
             // Without its input it would end by itself, but not at once.
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.pid()), nix::sys::signal::Signal::SIGKILL);
+            let _ = PidFd::open(child.pid()).map(|process| process.map(|process| process.signal(libc::SIGKILL)));
             let _ = child.wait();
         }
         if !self.dir.as_os_str().is_empty()

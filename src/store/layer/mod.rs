@@ -4,6 +4,8 @@
 pub(super) mod artefact;
 pub(super) mod chain;
 mod confine;
+#[cfg(test)]
+mod differential_tests;
 mod extract;
 mod headers;
 mod incoming;
@@ -257,4 +259,60 @@ fn probe(layout: &Layout) -> Result<Driver> {
             Ok(Driver::Vfs)
         }
     }
+}
+
+/// For fuzzers: reads a tar to its end. Every byte must be either content or kept, and every path clean or refused.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_tar(bytes: &[u8]) {
+    struct Kept(Vec<u8>);
+    impl tarball::Record for Kept {
+        fn raw(&mut self, bytes: &[u8]) -> Result<()> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+    let mut reader = tarball::Reader::new(bytes);
+    let mut kept = Kept(Vec::new());
+    loop {
+        match reader.next(&mut kept) {
+            Ok(Some(entry)) => {
+                let _ = extract::clean(&entry.link);
+                if let Ok(path) = extract::clean(&entry.path) {
+                    assert!(path.split(|byte| *byte == b'/').all(|part| !matches!(part, b"." | b"..")));
+                    let _ = whiteout::meaning(extract::split(&path).1);
+                }
+                for (name, _) in &entry.xattrs {
+                    let _ = whiteout::attribute_is_allowed(name);
+                }
+                while let Ok(content) = reader.content() {
+                    let length = content.len();
+                    if length == 0 {
+                        break;
+                    }
+                    let content = content.to_vec();
+                    kept.0.extend_from_slice(&content);
+                    reader.took(length);
+                }
+            }
+            Ok(None) => return assert_eq!(kept.0, bytes, "the exact tar can't be given back"),
+            Err(_) => return assert!(bytes.starts_with(&kept.0)),
+        }
+    }
+}
+
+/// For fuzzers: what a compressed layer holds, as far as a few MB.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_compressed(bytes: &[u8]) {
+    use std::io::Read;
+    let mut input = std::io::BufReader::new(bytes);
+    if let Ok(plain) = worker::decompressor(&mut input) {
+        let _ = std::io::copy(&mut plain.take(4 << 20), &mut std::io::sink());
+    }
+}
+
+/// For fuzzers: the records that the store reads back.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_records(bytes: &[u8]) {
+    let _ = serde_json::from_slice::<LayerRecord>(bytes);
+    let _ = serde_json::from_slice::<chain::Chain>(bytes);
 }

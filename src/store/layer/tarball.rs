@@ -2,8 +2,9 @@
 //!
 //! There is one rule for an entry's size: PAX wins over the header, and what is header-only by type has none. All
 //! bytes that are not a file's content are handed to a [`Record`] verbatim, so that the exact tar can be given back.
-//! Where the formats leave a choice, it is Go's `archive/tar`, which made most layers: an entry list that differs
-//! from what the peers see would smuggle files past whoever looked at them.
+//! Where the formats leave a choice, it is Go's `archive/tar`, which made most layers. What other readers (GNU tar,
+//! libarchive, Python's) are known to see in another way is refused: an entry list that differs from what the peers see
+//! would smuggle files past whoever looked at them.
 
 use crate::fault::Fault;
 use anyhow::{Context, Result, bail, ensure};
@@ -64,7 +65,7 @@ pub(super) struct Reader<R> {
 /// What extension headers said of the next entry.
 #[derive(Default)]
 struct Extensions {
-    pax: Vec<(Vec<u8>, Vec<u8>)>,
+    pax: Option<Vec<(Vec<u8>, Vec<u8>)>>,
     long_name: Option<Vec<u8>>,
     long_link: Option<Vec<u8>>,
     any: bool,
@@ -94,8 +95,10 @@ impl<R: BufRead> Reader<R> {
             check_sum(&block)?;
             match block[156] {
                 b'x' => {
+                    // The first, the last, or both of them count, by who reads.
+                    ensure!(extensions.pax.is_none(), broken("an entry has two PAX headers"));
                     let bytes = self.extension(&block, record)?;
-                    extensions.pax = parse_pax(&bytes)?;
+                    extensions.pax = Some(parse_pax(&bytes)?);
                     extensions.any = true;
                 }
                 b'g' => {
@@ -103,13 +106,17 @@ impl<R: BufRead> Reader<R> {
                     // extension headers, where readers disagree.
                     ensure!(!extensions.any, broken("a global header follows an extension header"));
                     let bytes = self.extension(&block, record)?;
-                    parse_pax(&bytes)?;
+                    let steers = |key: &[u8]| matches!(key, b"path" | b"linkpath" | b"size");
+                    let all = parse_pax(&bytes)?;
+                    ensure!(!all.iter().any(|(key, _)| steers(key)), broken("a global header names a path or a size"));
                 }
                 b'L' => {
+                    ensure!(extensions.long_name.is_none(), broken("an entry has two long names"));
                     extensions.long_name = Some(until_nul(&self.extension(&block, record)?).to_vec());
                     extensions.any = true;
                 }
                 b'K' => {
+                    ensure!(extensions.long_link.is_none(), broken("an entry has two long links"));
                     extensions.long_link = Some(until_nul(&self.extension(&block, record)?).to_vec());
                     extensions.any = true;
                 }
@@ -288,6 +295,7 @@ fn parse_pax(mut bytes: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
 fn entry(block: &[u8; BLOCK], extensions: Extensions) -> Result<Entry> {
     let ustar = &block[257..265] == b"ustar\x0000";
     let gnu = &block[257..265] == b"ustar  \0";
+    check_prefix(block, ustar, gnu)?;
     let mut path = until_nul(&block[..100]).to_vec();
     let prefix = match (ustar, &block[508..512] == b"tar\0") {
         (true, false) => until_nul(&block[345..500]),
@@ -305,7 +313,14 @@ fn entry(block: &[u8; BLOCK], extensions: Extensions) -> Result<Entry> {
     let mut gid = number(&block[116..124])?;
     let mut mtime = (number(&block[136..148])?, 0);
     let mut xattrs = Vec::new();
-    for (key, value) in extensions.pax {
+    let pax = extensions.pax.unwrap_or_default();
+    let named = |key: &[u8]| pax.iter().any(|(known, _)| known == key);
+    for (key, long) in [(&b"path"[..], &extensions.long_name), (b"linkpath", &extensions.long_link)] {
+        ensure!(long.is_none() || !named(key), broken("an entry has a name in PAX's and one in GNU's form"));
+    }
+    for (key, value) in pax {
+        let steers = matches!(key.as_slice(), b"path" | b"linkpath" | b"size");
+        ensure!(!steers || !value.is_empty(), broken("a PAX path or size is empty"));
         // An empty value takes the header's field back.
         if value.is_empty() && !key.starts_with(b"SCHILY.xattr.") {
             continue;
@@ -327,6 +342,15 @@ fn entry(block: &[u8; BLOCK], extensions: Extensions) -> Result<Entry> {
     }
     path = extensions.long_name.filter(|name| !name.is_empty()).unwrap_or(path);
     link = extensions.long_link.filter(|name| !name.is_empty()).unwrap_or(link);
+    // A slash makes a file a directory for some, and for some only one in the header's own name.
+    let is_directory = path.ends_with(b"/");
+    let by_header = until_nul(&block[..100]).ends_with(b"/");
+    let agreed = match block[156] {
+        b'0' | b'7' => !is_directory,
+        0 => is_directory == by_header,
+        _ => true,
+    };
+    ensure!(agreed, broken("a file's name ends with a slash"));
     let kind = match block[156] {
         0 if path.ends_with(b"/") => Kind::Directory,
         0 | b'0' | b'7' => Kind::File,
@@ -349,11 +373,13 @@ fn entry(block: &[u8; BLOCK], extensions: Extensions) -> Result<Entry> {
         (0, 0)
     };
     let size = u64::try_from(size).map_err(|_| broken("a size is negative"))?;
+    // Some pass over it, for others the next header is within it.
+    ensure!(size == 0 || kind == Kind::File, broken("an entry that has no content has a size"));
     Ok(Entry {
         kind,
         path,
         link,
-        size: if kind == Kind::File { size } else { 0 },
+        size,
         mode: (mode & 0o7777) as u32,
         uid: u64::try_from(uid).map_err(|_| broken("an owner is negative"))?,
         gid: u64::try_from(gid).map_err(|_| broken("an owner is negative"))?,
@@ -361,6 +387,18 @@ fn entry(block: &[u8; BLOCK], extensions: Extensions) -> Result<Entry> {
         device,
         xattrs,
     })
+}
+
+/// Where POSIX has the first part of a path, older headers have nothing and GNU's have times and more: whoever reads
+/// names there must not find any.
+fn check_prefix(block: &[u8; BLOCK], ustar: bool, gnu: bool) -> Result<()> {
+    let field = &block[345..500];
+    if ustar || field.iter().all(|byte| *byte == 0) {
+        return Ok(());
+    }
+    let times = number(&field[..12]).is_ok() && number(&field[12..24]).is_ok();
+    ensure!(gnu && times && field[24..].iter().all(|byte| *byte == 0), broken("an old header has a path in two parts"));
+    Ok(())
 }
 
 fn decimal(value: &[u8]) -> Result<i64> {
@@ -407,10 +445,14 @@ mod tests {
         block[136..147].copy_from_slice(b"00000000001");
         block[156] = kind;
         block[257..265].copy_from_slice(b"ustar\x0000");
+        summed(&mut block);
+        block
+    }
+
+    fn summed(block: &mut [u8; BLOCK]) {
         block[148..156].copy_from_slice(b"        ");
         let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
         block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-        block
     }
 
     fn padded(text: &[u8]) -> Vec<u8> {
@@ -439,8 +481,7 @@ mod tests {
             padded(pax),
             header("ignored", b'0', "00000000001").to_vec(),
             padded(&[b'a'; 600]),
-            // a hard link with a size has no content, as Go sees it
-            header("link", b'1', "00000001000").to_vec(),
+            header("link", b'1', "00000000000").to_vec(),
             header("file", b'0', "00000000003").to_vec(),
             padded(b"abc"),
             vec![0; 1024],
@@ -458,7 +499,7 @@ mod tests {
         let tar = [
             header("././@LongLink", b'L', &format!("{:011o}", long.len() + 1)).to_vec(),
             padded(format!("{long}\0").as_bytes()),
-            header("short", 0, "00000000000").to_vec(),
+            header("short", b'5', "00000000000").to_vec(),
             header("old/", 0, "00000000000").to_vec(),
         ]
         .concat();
@@ -477,6 +518,14 @@ mod tests {
         ]
         .concat();
         let sparse = [header("x", b'x', "00000000026").to_vec(), padded(b"22 GNU.sparse.major=1\n")].concat();
+        let pax = |text: &[u8]| [&header("x", b'x', &format!("{:011o}", text.len()))[..], &padded(text)].concat();
+        let global = |text: &[u8]| [&header("g", b'g', &format!("{:011o}", text.len()))[..], &padded(text)].concat();
+        let empty = header("a", b'0', "00000000000").to_vec();
+        let long_name = [&header("l", b'L', "00000000004")[..], &padded(b"abc\0")].concat();
+        let mut old_prefix = header("a", b'0', "00000000000");
+        old_prefix[257..265].fill(0);
+        old_prefix[345] = b'p';
+        summed(&mut old_prefix);
         let cases: &[(&str, Vec<u8>)] = &[
             ("extension over 1 MB", big.to_vec()),
             ("checksum", wrong.to_vec()),
@@ -487,6 +536,21 @@ mod tests {
             ("cut within a file", [header("a", b'0', "00000000010").to_vec(), b"abc".to_vec()].concat()),
             ("cut within a header", header("a", b'0', "00000000000")[..100].to_vec()),
             ("ends after an extension", [header("x", b'x', "00000000014").to_vec(), padded(b"12 path=abc\n")].concat()),
+            ("a hard link with a size", header("a", b'1', "00000001000").to_vec()),
+            ("a directory with a size", header("a", b'5', "00000001000").to_vec()),
+            ("two PAX headers", [pax(b"12 path=abc\n"), pax(b"12 path=abd\n"), empty.clone()].concat()),
+            ("an empty size", [pax(b"8 size=\n"), empty.clone()].concat()),
+            ("an empty path", [pax(b"8 path=\n"), empty.clone()].concat()),
+            ("a file with a slash", header("a/", b'0', "00000000000").to_vec()),
+            (
+                "a directory by one of two names",
+                [pax(b"12 path=abc\n"), header("a/", 0, "00000000000").to_vec()].concat(),
+            ),
+            ("a global path", [global(b"12 path=abc\n"), empty.clone()].concat()),
+            ("a global size", [global(b"9 size=5\n"), empty.clone()].concat()),
+            ("names of two forms", [pax(b"12 path=abc\n"), long_name.clone(), empty.clone()].concat()),
+            ("names of two forms, turned", [long_name, pax(b"12 path=abc\n"), empty.clone()].concat()),
+            ("an old header with a prefix", old_prefix.to_vec()),
             ("one zero block", [vec![0; BLOCK], header("a", b'0', "00000000000").to_vec()].concat()),
         ];
         for (what, tar) in cases {

@@ -1,10 +1,11 @@
 //! What layers must do, on real directories: exact tars, stacks, whiteouts, and everything a hostile tar may try.
+#![allow(clippy::print_stdout)]
 
 use super::artefact::{Spec, Tar};
 use super::extract::{Extractor, Options};
 use super::*;
 use crate::store::{ContainerDirs, Roots, StagedLayer, Store};
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{AtFlags, OFlag, open};
 use nix::sys::stat::Mode;
 use std::fs;
 use std::io::Read;
@@ -30,7 +31,7 @@ impl Fixture {
     }
 
     /// Unpacks as the worker does, but in this process.
-    fn stage(&self, tar: &[u8]) -> Result<StagedLayer> {
+    pub(super) fn stage(&self, tar: &[u8]) -> Result<StagedLayer> {
         let (dir, lock) = self.store.staging_dir()?;
         let input = dir.join("input");
         fs::write(&input, tar)?;
@@ -304,6 +305,42 @@ fn staged_layers_are_good_in_one_boot_only() {
     assert!(fixture.store.layer(&diff_id).unwrap().is_some());
 }
 
+/// A layer that is unpacked anew for other ids replaces one that a container may be running on: its files stay until
+/// the first sweep after the container's end. The control: without a container they go at once.
+#[test]
+fn a_replaced_layer_stays_while_a_container_runs_on_it() {
+    use crate::model::lifecycle::Change;
+    for running in [false, true] {
+        let fixture = Fixture::new(Driver::Overlay);
+        let tar = Tar::default().file("a", "1").end();
+        let diff_id = fixture.layer(&tar);
+        let file = fs::File::open(fixture.diff(&diff_id)).unwrap();
+        let container = running.then(|| {
+            let record = crate::store::containers::record_for_test(1, "web", vec![diff_id.clone()]);
+            let mut container = fixture.store.create_container(record, crate::store::Place::Disk).unwrap();
+            for change in [Change::Made, Change::Start] {
+                container.set_phase(change).unwrap();
+            }
+            container.save().unwrap();
+            container
+        });
+        let again = fixture.layer(&tar);
+        assert_eq!(again, diff_id);
+        let trash = || fs::read_dir(fixture.store.layout.trash()).unwrap().count();
+        let there = || nix::sys::stat::fstatat(&file, "a", AtFlags::empty()).is_ok();
+        assert_eq!((there(), trash()), (running, usize::from(running)));
+        fixture.store.sweep().unwrap();
+        assert_eq!((there(), trash()), (running, usize::from(running)));
+        assert_eq!(fixture.store.check(true, true).unwrap().leftovers, []);
+        if let Some(mut container) = container {
+            container.set_phase(Change::Exit { code: Some(0) }).unwrap();
+            container.save().unwrap();
+            fixture.store.sweep().unwrap();
+            assert_eq!((there(), trash()), (false, 0));
+        }
+    }
+}
+
 #[test]
 fn garbage_goes_and_what_is_held_stays() {
     let fixture = Fixture::new(Driver::Overlay);
@@ -344,23 +381,80 @@ fn check_names_what_crashes_leave_and_cries_wolf_at_nothing() {
     assert!(fixture.store.layer(&diff_id).unwrap().is_none());
 }
 
-/// Every pair of entries of these kinds and names; nothing outside the layer may change.
-#[test]
-fn no_pair_of_entries_reaches_outside() {
-    let dir = tempfile::tempdir_in(if Path::new("/dev/shm").is_dir() { "/dev/shm" } else { "/tmp" }).unwrap();
-    let canary = dir.path().join("canary");
-    fs::create_dir(&canary).unwrap();
-    fs::write(canary.join("x"), "canary").unwrap();
-    fs::set_permissions(&canary, fs::Permissions::from_mode(0o711)).unwrap();
-    let snapshot = || -> Vec<(u32, i64, i64, u64, u64)> {
+/// A directory that nothing may reach, beside the one in which layers are unpacked.
+struct Pit {
+    dir: tempfile::TempDir,
+    canary: PathBuf,
+}
+
+impl Pit {
+    fn new() -> Pit {
+        let dir = tempfile::tempdir_in(if Path::new("/dev/shm").is_dir() { "/dev/shm" } else { "/tmp" }).unwrap();
+        let canary = dir.path().join("canary");
+        fs::create_dir(&canary).unwrap();
+        fs::write(canary.join("x"), "canary").unwrap();
+        fs::set_permissions(&canary, fs::Permissions::from_mode(0o711)).unwrap();
+        fs::create_dir(dir.path().join("layer")).unwrap();
+        Pit { dir, canary }
+    }
+
+    fn look(&self) -> Vec<(u32, i64, i64, u64, u64)> {
         let of = |path: &Path| {
             let meta = path.symlink_metadata().unwrap();
             (meta.mode(), meta.ctime(), meta.ctime_nsec(), meta.nlink(), meta.size())
         };
-        let count = fs::read_dir(dir.path()).unwrap().count() as u64;
-        vec![of(&canary), of(&canary.join("x")), (0, 0, 0, count, 0)]
-    };
-    let absolute = canary.join("x").to_str().unwrap().to_string();
+        let count = fs::read_dir(self.dir.path()).unwrap().count() as u64;
+        vec![of(&self.canary), of(&self.canary.join("x")), (0, 0, 0, count, 0)]
+    }
+
+    /// Unpacks these entries; whether they were taken.
+    fn unpack(&self, entries: &[&[u8]]) -> bool {
+        let layer = self.dir.path().join("layer");
+        for name in ["diff", "kept"] {
+            fs::create_dir(layer.join(name)).unwrap();
+        }
+        let open = |name: &str| open(&layer.join(name), OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty()).unwrap();
+        let stream = headers::Writer::new(fs::File::create(layer.join("headers")).unwrap()).unwrap();
+        let tar = [&entries.concat()[..], &[0; 1024]].concat();
+        let mut reader = tarball::Reader::new(tar.as_slice());
+        let options = Options { plain_marks: false, squash: !is_root() };
+        let outcome = Extractor::new(open("diff"), open("kept"), stream, options).run(&mut reader);
+        let beside = fs::read_dir(&layer).unwrap().count();
+        assert_eq!(beside, 3, "something lies beside the layer: {outcome:?}");
+        for name in ["diff", "kept"] {
+            crate::store::tree::remove(&layer.join(name)).unwrap();
+        }
+        outcome.is_ok()
+    }
+}
+
+/// An entry of every kind for each of these names, links to each of these targets.
+fn hostile_entries(names: &[&str], links: &[&str]) -> Vec<Vec<u8>> {
+    let mut entries = Vec::new();
+    for name in names {
+        for kind in [b'0', b'5', b'6', b'3'] {
+            let spec = Spec { path: name, kind, device: (1, 3), ..Spec::default() };
+            entries.push(Tar::default().add(&spec).0);
+        }
+        entries.push(Tar::default().file(name, "content").0);
+        for link in links {
+            entries.push(Tar::default().symlink(name, link).0);
+            entries.push(Tar::default().hard_link(name, link).0);
+        }
+    }
+    entries
+}
+
+fn all() -> bool {
+    std::env::var("ATTACKS").as_deref() == Ok("all")
+}
+
+/// Every pair of entries of these kinds and names; nothing outside the layer may change. All of them with
+/// `ATTACKS=all`, else a sixth.
+#[test]
+fn no_pair_of_entries_reaches_outside() {
+    let pit = Pit::new();
+    let absolute = pit.canary.join("x").to_str().unwrap().to_string();
     let names = [
         "a",
         "a/x",
@@ -377,49 +471,64 @@ fn no_pair_of_entries_reaches_outside() {
         ".wh.a",
         "a/.wh..wh..opq",
     ];
-    let links = [canary.to_str().unwrap(), "../../canary", "a", "/", &absolute];
-    let mut entries = Vec::new();
-    for name in names {
-        for kind in [b'0', b'5', b'6', b'3'] {
-            entries.push(
-                Tar::default().add(&Spec { path: name, kind, content: b"", device: (1, 3), ..Spec::default() }).0,
-            );
-        }
-        entries.push(Tar::default().file(name, "content").0);
-        for link in links {
-            entries.push(Tar::default().symlink(name, link).0);
-            entries.push(Tar::default().hard_link(name, link).0);
-        }
-    }
-    let layer = dir.path().join("layer");
-    fs::create_dir(&layer).unwrap();
-    let before = snapshot();
-    let options = Options { plain_marks: false, squash: !is_root() };
-    let mut unpacked = 0;
-    let wanted = std::env::var("ATTACKS").as_deref() == Ok("all");
+    let entries = hostile_entries(&names, &[pit.canary.to_str().unwrap(), "../../canary", "a", "/", &absolute]);
+    let before = pit.look();
+    let (mut tried, mut taken) = (0, 0);
     for (one, first) in entries.iter().enumerate() {
         for (other, second) in entries.iter().enumerate() {
-            // A sixth of them at a time; all when asked.
-            if !wanted && (one * 7 + other) % 6 != 0 {
-                continue;
-            }
-            for name in ["diff", "kept"] {
-                fs::create_dir(layer.join(name)).unwrap();
-            }
-            let open =
-                |name: &str| open(&layer.join(name), OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty()).unwrap();
-            let stream = headers::Writer::new(fs::File::create(layer.join("headers")).unwrap()).unwrap();
-            let tar = [first.as_slice(), second, &[0; 1024]].concat();
-            let mut reader = tarball::Reader::new(tar.as_slice());
-            let outcome = Extractor::new(open("diff"), open("kept"), stream, options.clone()).run(&mut reader);
-            unpacked += u32::from(outcome.is_ok());
-            assert_eq!(snapshot(), before, "entries {one} and {other}: {outcome:?}");
-            for name in ["diff", "kept"] {
-                crate::store::tree::remove(&layer.join(name)).unwrap();
+            if all() || (one * 7 + other) % 6 == 0 {
+                tried += 1;
+                taken += u32::from(pit.unpack(&[first, second]));
+                assert_eq!(pit.look(), before, "entries {one} and {other}");
             }
         }
     }
-    assert!(unpacked > 1000, "{unpacked}");
+    println!("{tried} pairs, {taken} of them taken");
+    assert!(taken > 1000, "{taken}");
+}
+
+/// The same of three entries, with fewer names; all 200,000 with `ATTACKS=all`, else a hundredth.
+#[test]
+fn no_three_entries_reach_outside() {
+    let pit = Pit::new();
+    let absolute = pit.canary.join("x").to_str().unwrap().to_string();
+    let names = ["a", "a/x", "a/b/x", "../canary/x", "a/.wh.x", ".wh.a"];
+    let entries = hostile_entries(&names, &[pit.canary.to_str().unwrap(), "../../canary", &absolute]);
+    let before = pit.look();
+    let (mut tried, mut taken) = (0, 0);
+    let mut number = 0;
+    for first in &entries {
+        for second in &entries {
+            for third in &entries {
+                number += 1;
+                if all() || number % 101 == 0 {
+                    tried += 1;
+                    taken += u32::from(pit.unpack(&[first, second, third]));
+                    assert_eq!(pit.look(), before, "number {number}");
+                }
+            }
+        }
+    }
+    println!("{tried} threes, {taken} of them taken");
+    assert!(number > 200_000 && taken > 300, "{number} {taken}");
+}
+
+/// The control: what the two above look for is seen.
+#[test]
+fn a_touched_canary_is_seen() {
+    for touch in [
+        |pit: &Pit| fs::write(pit.canary.join("x"), "canary").unwrap(),
+        |pit: &Pit| fs::set_permissions(&pit.canary, fs::Permissions::from_mode(0o700)).unwrap(),
+        |pit: &Pit| fs::hard_link(pit.canary.join("x"), pit.dir.path().join("layer/y")).unwrap(),
+        |pit: &Pit| fs::write(pit.dir.path().join("new"), "").unwrap(),
+    ] {
+        let pit = Pit::new();
+        let before = pit.look();
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        assert_eq!(pit.look(), before);
+        touch(&pit);
+        assert_ne!(pit.look(), before);
+    }
 }
 
 #[test]

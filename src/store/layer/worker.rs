@@ -49,6 +49,8 @@ pub(super) struct Unpacked {
     pub size: u64,
     pub entries: u64,
     pub remarks: Remarks,
+    /// Namespaces could be made, so that it could reach nothing else.
+    pub confined: bool,
 }
 
 /// The kinds of failure that make a difference to whoever asked.
@@ -91,9 +93,10 @@ fn work(inherited: &mut Inherited) -> Result<Answer> {
         Order::Unpack { options } => {
             let input = inherited.descriptor("input")?;
             let dir = inherited.descriptor("dir")?;
-            let dir = confine::enter(dir).context("shutting the unpacker in")?;
+            let (dir, confined) = confine::enter(dir).context("shutting the unpacker in")?;
             nix::sys::stat::umask(Mode::empty());
-            unpack(input, &dir, options).map(Answer::Unpacked)
+            let unpacked = unpack(input, &dir, options)?;
+            Ok(Answer::Unpacked(Unpacked { confined, ..unpacked }))
         }
         Order::Probe { dir, userxattr } => probe(&dir, userxattr).map(|()| Answer::Probed),
     }
@@ -145,7 +148,7 @@ pub(super) fn unpack(input: OwnedFd, dir: &OwnedFd, options: Options) -> Result<
         };
         let (diff_id, size) =
             inflated.map_err(|error| Fault::invalid(format!("layer can't be decompressed: {error}")))?;
-        Ok(Unpacked { diff_id, size, entries, remarks })
+        Ok(Unpacked { diff_id, size, entries, remarks, confined: true })
     })
 }
 
@@ -187,7 +190,7 @@ fn inflate(input: File, full: SyncSender<Chunk>, empty: Receiver<Vec<u8>>) -> io
 }
 
 /// What the first bytes say: gzip, zstd, or a plain tar.
-fn decompressor<'a>(input: &'a mut BufReader<File>) -> io::Result<Box<dyn Read + 'a>> {
+pub(super) fn decompressor<R: Read>(input: &mut BufReader<R>) -> io::Result<Box<dyn Read + '_>> {
     let start = input.fill_buf()?;
     Ok(match start {
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
