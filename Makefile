@@ -68,6 +68,7 @@ bench: build ## barge beside podman, and what the machine itself can do: BENCH=p
 	@test -x $(BENCH) || { echo "no benchmark at $(BENCH); make bench BENCH=path/to/run" >&2; exit 1; }
 	-$(dir $(BENCH))limits
 	$(BENCH) --engine barge=$(abspath $(BINARY)) --engine 'podman=$(PODMAN)' $(BENCHFLAGS)
+	-$(BENCH) --engine 'barge!oci=$(abspath $(BINARY)) oci' --engine 'crun!oci=crun' --engine 'runc!oci=runc' --workloads runtime
 
 golden man completions: ## writes man/ and completions/ anew from the definitions of the command line
 	UPDATE=1 $(CARGO) test --locked --test main generated

@@ -69,7 +69,7 @@ fn a_program_that_is_not_there_is_told_by_create() {
     let bundle = Bundle::new(&["/nosuch"]);
     let id = bundle.id();
     let log = bundle.sandbox.path("work/log");
-    bundle.run(&format!("create {id}")).code(1).has("/nosuch").has("No such file or directory").forget();
+    bundle.run(&format!("create {id}")).code(1).has("/nosuch").has("no such file or directory").forget();
     bundle.run("list -q").ok().stdout_is("").forget();
     assert_eq!(cgroups(&id), Vec::<std::path::PathBuf>::new());
     let mut command = bundle.sandbox.other(&bundle.sandbox.program().to_string_lossy());

@@ -115,6 +115,9 @@ fn dispatch(words: &[OsString], globals: &Globals) -> Result<()> {
     if name == "--version" || name == "-v" {
         return output::text(format!("barge version {}\nspec: {SPEC}\n", env!("CARGO_PKG_VERSION")));
     }
+    if name == "checkpoint" || name == "restore" {
+        return Err(Fault::unsupported(format!("{}: not built", name.to_string_lossy())).into());
+    }
     let command = OCI
         .iter()
         .find(|command| name == command.name)
@@ -273,10 +276,26 @@ fn words(error: &anyhow::Error) -> String {
         ["OCI runtime attempted to invoke a command that was not found", "OCI permission denied", "OCI runtime error"]
     {
         if let Some(text) = text.strip_suffix(tail).and_then(|text| text.strip_suffix(": ")) {
-            return text.to_string();
+            return as_runc_says(text);
         }
     }
     text
+}
+
+/// A program that can't be run, in the words that engines look for, letter by letter.
+fn as_runc_says(text: &str) -> String {
+    let said = |name: &str, why: &str| format!("unable to start container process: exec: {name:?}: {why}");
+    let parts: Vec<&str> = text.splitn(3, '`').collect();
+    let [before, name, after] = parts.as_slice() else { return text.to_string() };
+    let start = before.rfind("exec").or_else(|| before.rfind("open exec")).unwrap_or(before.len());
+    let context = before[..start].trim_end_matches("open ").trim_end_matches(": ");
+    let why = after.trim_start_matches(": ").trim().to_lowercase();
+    let line = match why.as_str() {
+        _ if why.starts_with("not found") && !name.contains('/') => said(name, "executable file not found in $PATH"),
+        _ if why.starts_with("not found") => said(name, &format!("stat {name}: no such file or directory")),
+        why => said(name, why),
+    };
+    if context.is_empty() { line } else { format!("{context}: {line}") }
 }
 
 #[cfg(test)]
@@ -325,7 +344,14 @@ mod tests {
         let said = |what: &str| words(&Fault::invalid(what).into());
         let text = "crun: executable file `x` not found in $PATH: No such file or directory: \
                     OCI runtime attempted to invoke a command that was not found";
-        assert_eq!(said(text), "executable file `x` not found in $PATH: No such file or directory");
+        let runc = "unable to start container process: exec:";
+        assert_eq!(said(text), format!("{runc} \"x\": executable file not found in $PATH"));
+        let text = text.replace("`x`", "`/x`");
+        assert_eq!(said(&text), format!("{runc} \"/x\": stat /x: no such file or directory"));
+        let denied = "exec failed: crun: open executable `x`: Permission denied: OCI permission denied";
+        assert_eq!(said(denied), format!("exec failed: {runc} \"x\": permission denied"));
+        let format = "crun: exec `x`: Exec format error: OCI runtime error";
+        assert_eq!(said(format), format!("{runc} \"x\": exec format error"));
         assert_eq!(said("anything"), "anything");
     }
 }
