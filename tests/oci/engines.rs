@@ -25,10 +25,11 @@ impl Drop for Daemon {
 }
 
 struct Engine {
+    // First, so that it is gone when the sandbox looks for what is left.
+    _daemon: Option<Daemon>,
     sandbox: Sandbox,
     program: &'static str,
     options: Vec<String>,
-    _daemon: Option<Daemon>,
 }
 
 impl Engine {
@@ -70,9 +71,9 @@ impl Engine {
 
 fn daemon(sandbox: &Sandbox, words: &[&str]) -> Daemon {
     let log = std::fs::File::create(sandbox.path("work/daemon.log")).unwrap();
-    // Networks of its own, so that nothing of the machine's is seen or changed.
+    // Networks and mounts of its own, so that nothing of the machine's is seen or changed.
     let mut command = Command::new("unshare");
-    command.arg("-n").args(words).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    command.args(["-n", "-m"]).args(words).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     Daemon(command.spawn().unwrap())
 }
@@ -98,7 +99,7 @@ fn podman_runs_on_it() {
     let options = [
         format!("--root {} --runroot {} --tmpdir {}", path("podman/root"), path("podman/run"), path("podman/tmp")),
         "--events-backend file --storage-driver vfs --cgroup-manager cgroupfs".into(),
-        format!("--runtime {}", Engine::runtime(&sandbox).display()),
+        format!("--runtime {} --runtime-flag root={}", Engine::runtime(&sandbox).display(), path("state")),
     ];
     let podman = Engine { program: "podman", options: options.into(), sandbox, _daemon: None };
     podman.run(&format!("load -q -i {}", image::busybox().display())).ok().forget();
@@ -138,7 +139,8 @@ fn containerd_runs_on_it() {
     answers(&ctr, "version");
     ctr.run(&format!("images import {}", image::busybox().display())).ok().forget();
     let image = ctr.run("images ls -q").ok().text().to_string();
-    let run = format!("--snapshotter native --runtime io.containerd.runc.v2 --runc-binary {runtime}");
+    let run =
+        format!("--snapshotter native --runtime io.containerd.runc.v2 --runc-binary {runtime} --runc-root {dir}/runc");
     ctr.run(&format!("run --rm {run} {image} one echo hello")).ok().stdout_is("hello\n").forget();
     ctr.run(&format!("run --rm {run} {image} one sh -c 'exit 9'")).code(9).forget();
     ctr.run(&format!("run --rm {run} {image} one nosuch")).code(1).has("nosuch").forget();

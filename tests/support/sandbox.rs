@@ -304,6 +304,7 @@ impl Sandbox {
         // With the slash: s1-1 is not s1-12.
         let dir = format!("{}/", self.dir.display());
         let own = std::process::id() as i32;
+        let own_mounts = std::fs::read_link("/proc/self/ns/mnt").ok();
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
             let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
@@ -330,7 +331,8 @@ impl Sandbox {
                 || contains(read("environ"))
                 || linked("cwd")
                 || linked("root")
-                || mounted(read("mountinfo"))
+                // What is mounted in our own namespace everybody on the machine has in sight: it says nothing of who uses it.
+                || std::fs::read_link(entry.path().join("ns/mnt")).ok() != own_mounts && mounted(read("mountinfo"))
             {
                 found.push(pid);
             }

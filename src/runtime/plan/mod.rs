@@ -180,7 +180,7 @@ pub fn can_map_layers() -> bool {
 pub fn cgroup_place(bundle: &Bundle, host: &cgroup::Host) -> Result<Option<cgroup::Place>> {
     match &bundle.cgroup {
         CgroupChoice::Systemd(scope) => return cgroup::systemd::place(scope),
-        CgroupChoice::Files if host.writable => {}
+        CgroupChoice::Files | CgroupChoice::Everywhere if host.writable => {}
         _ => return Ok(None),
     }
     let linux = bundle.spec.linux().as_ref();
