@@ -37,7 +37,7 @@ pub const WANT_CLEANING: u8 = 4;
 /// monitor closes it when the container has ended.
 pub const WANT_PIPE: u8 = 8;
 
-/// [`Kind::Cleaned`]: nobody can find the container any more; its files and its cgroup are the monitor's to remove.
+/// [`Kind::Cleaned`]: nobody can find the container any more; its files are the monitor's to remove.
 pub const REST_IS_YOURS: u8 = 1;
 
 /// The length of a frame's head.

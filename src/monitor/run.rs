@@ -434,9 +434,6 @@ impl Monitor {
     /// Who waited for the container has gone by now. What can't be removed is found by `system check`.
     fn remove_rest(&mut self, reap: &Reap) {
         self.run_dir = None;
-        if let Some(place) = self.process.cgroup.take() {
-            let _ = cgroup::open(&place).and_then(|driver| driver.remove());
-        }
         for path in &reap.rest {
             let _ = tree::remove(path);
         }

@@ -39,9 +39,8 @@ fn end(engine: &Engine, id: &ContainerId, monitor: Option<Client>) -> Result<Opt
         }
         Err(error) => return Err(error),
     };
-    let cgroup = super::resolved(&container).cgroup;
     let leave_rest = monitor.is_some() && runs(&container) && container.spec.remove;
-    settle_and(engine, &mut container, !leave_rest)?;
+    settle(engine, &mut container)?;
     let code = match container.phase {
         Phase::Exited { code } => code,
         phase if runs_in(phase) => return Err(Fault::conflict(format!("container {id} still runs")).into()),
@@ -57,7 +56,6 @@ fn end(engine: &Engine, id: &ContainerId, monitor: Option<Client>) -> Result<Opt
             container.withdraw()?;
             if !monitor.withdrawn() {
                 // It was killed just now.
-                cgroup.iter().try_for_each(|place| cgroup::open(place)?.remove())?;
                 leavings.iter().try_for_each(|path| tree::remove(path))?;
             }
         }
@@ -98,11 +96,6 @@ pub(super) fn settled(engine: &Engine, id: &ContainerId) -> Result<Container> {
 
 /// If the record says that it runs and its process is gone: writes down how it ended, and removes its cgroup.
 pub(super) fn settle(engine: &Engine, container: &mut LockedContainer) -> Result<()> {
-    settle_and(engine, container, true)
-}
-
-/// The same; the cgroup may be left to somebody else.
-fn settle_and(engine: &Engine, container: &mut LockedContainer, with_cgroup: bool) -> Result<()> {
     if !runs(container) {
         return Ok(());
     }
@@ -131,7 +124,7 @@ fn settle_and(engine: &Engine, container: &mut LockedContainer, with_cgroup: boo
         None if in_this_boot => monitor::client::wait(run)?,
         end => end,
     };
-    if in_this_boot && with_cgroup {
+    if in_this_boot {
         remove_cgroup(container);
     }
     record_end(engine, container, end)?;
@@ -209,7 +202,12 @@ pub fn reap_role(arguments: &[OsString]) -> u8 {
         let mut inherited = Inherited::take(arguments.iter().cloned())?;
         let told: ReapConfig = serde_json::from_slice(&inherited.config()?)?;
         let engine = Engine::open(told.config)?;
-        exited(&engine, &told.id).map(|_| ())
+        exited(&engine, &told.id)?;
+        // Killed after it had withdrawn the container, a client tells nobody that its files are left.
+        if engine.store.find_container(told.id.as_str()).is_err_and(|error| Fault::kind_of(&error) == Kind::NotFound) {
+            engine.store.leavings(&told.id).iter().try_for_each(|path| tree::remove(path))?;
+        }
+        Ok(())
     })();
     match outcome {
         Ok(()) => 0,
