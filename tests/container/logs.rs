@@ -125,6 +125,26 @@ fn follow_shows_lines_as_they_come_and_ends_with_the_container() {
     });
 }
 
+/// A flood is more than the monitor writes by itself: a thread helps. Every record is whole and in its place, with
+/// somebody attached or nobody, and though that one be killed.
+#[test]
+fn a_flood_is_kept_whole() {
+    let sandbox = Sandbox::with_busybox();
+    let expected: String = (1..=600_000).map(|number| format!("{number}\n")).collect();
+    let run = "--network=none --log-opt max-size=-1 busybox seq 1 600000";
+    sandbox.run(&format!("run -d --name nobody {run}")).ok().forget();
+    sandbox.run("wait nobody").stdout_is("0\n").forget();
+    sandbox.run(&format!("run --name somebody {run}")).code(0).stdout_is(&expected).forget();
+    let mut killed = sandbox.spawn(&format!("run --name killed {run}"));
+    let mut some = [0; 10_000];
+    killed.child().stdout.as_mut().expect("a pipe").read_exact(&mut some).expect("output");
+    drop(killed);
+    sandbox.run("wait killed").stdout_is("0\n").forget();
+    for name in ["nobody", "somebody", "killed"] {
+        sandbox.run(&format!("logs {name}")).code(0).stdout_is(&expected).forget();
+    }
+}
+
 /// docker's json-file options for shippers: labels, variables and a tag in each record.
 #[test]
 fn records_carry_what_was_asked_for() {
