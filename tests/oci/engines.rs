@@ -89,7 +89,7 @@ fn answers(engine: &Engine, line: &str) {
 }
 
 const SERVE: &str = "sh -c 'trap \"exit 3\" TERM; while :; do sleep 0.1; done'";
-const GREEDY: &str = "sh -c 'x=a; while :; do x=\\$x\\$x; done'";
+const GREEDY: &str = "sh -c 'x=a; while :; do x=$x$x; done'";
 
 #[test]
 fn podman_runs_on_it() {
