@@ -145,7 +145,7 @@ fn compressed_bombs_end_at_the_reserve_and_give_everything_back() {
     needs![root, gcc];
     let sandbox = Sandbox::new();
     let store = Store::new(&sandbox);
-    let megabytes = times(200, 20_000) as u64;
+    let megabytes = times(200, 2_000) as u64;
     store.refuse("gzip", gzip(zeros(megabytes)), "left on device");
     store.refuse("zstd", zstd(zeros(megabytes), 20), "left on device");
     // What is before the file, and behind the end: all of it is kept, for the exact tar.
