@@ -147,7 +147,7 @@ pub fn flags(bytes: &[u8]) {
     let _ = (parse_memory("memory", text, true), parse_cpus(text), parse_ulimit(text), parse_sysctl(text));
     let _ = (parse_env_file(text), parse_label_file(text));
     let _ = text.parse::<crate::model::size::ByteSize>();
-    let _ = crate::engine::files::parse_extra_host(text);
+    let _ = crate::engine::files::parse_extra_host(text, None);
     if let Ok(mut keys) = crate::cli::terminal::detach::DetachKeys::parse(text) {
         let _ = (keys.filter(bytes), keys.release());
     }

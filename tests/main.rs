@@ -10,6 +10,7 @@ mod faults;
 mod generated;
 mod image;
 mod journey;
+mod network;
 mod oci;
 mod packaging;
 mod registry;

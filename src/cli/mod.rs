@@ -15,6 +15,7 @@ pub mod inspect;
 pub mod logger;
 pub mod login;
 pub mod logout;
+pub mod network;
 pub mod oci;
 pub mod output;
 pub mod system;
@@ -42,6 +43,7 @@ pub static TREE: &[Command] = &[
     light!("logout", logout),
     leaf!("logs", container::logs),
     group!("oci", "Run bundles as an OCI runtime", OCI),
+    group!("network", "Manage networks", NETWORK),
     leaf!("pause", container::pause),
     leaf!("port", container::port),
     leaf!("ps", container::ps),
@@ -122,6 +124,20 @@ pub static OCI: &[Command] = &[
     runtime!("update", oci::update),
 ];
 
+static NETWORK: &[Command] = &[
+    leaf!("connect", network::connect),
+    leaf!("create", network::create),
+    leaf!("disconnect", network::disconnect),
+    leaf!("exists", network::exists),
+    leaf!("explain", network::explain),
+    leaf!("inspect", network::inspect),
+    leaf!("ls", ["list"], network::ls),
+    leaf!("prune", network::prune),
+    leaf!("reload", network::reload),
+    leaf!("rm", ["remove"], network::rm),
+    leaf!("update", network::update),
+];
+
 static SYSTEM: &[Command] =
     &[leaf!("check", system::check), leaf!("info", system::info), leaf!("reset", system::reset)];
 
@@ -152,7 +168,6 @@ pub static UNBUILT: &[(&str, &[&str])] = &[
             "machine",
             "manifest",
             "mount",
-            "network",
             "node",
             "plugin",
             "pod",

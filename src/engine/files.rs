@@ -25,15 +25,15 @@ pub fn check_hostname(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// `name:address` of `--add-host`; the address may be in brackets.
-pub fn parse_extra_host(text: &str) -> Result<(String, IpAddr)> {
+/// `name:address` of `--add-host`; the address may be in brackets, or `host-gateway`, which stands for `gateway`.
+pub fn parse_extra_host(text: &str, gateway: Option<IpAddr>) -> Result<(String, IpAddr)> {
     let bad = || Fault::invalid(format!("bad format for add-host: {text:?}"));
     let (name, address) = text.split_once([':', '=']).ok_or_else(bad)?;
     check_hostname(name)?;
     if address == "host-gateway" {
-        return Err(
-            Fault::unsupported("--add-host host-gateway: needs a bridge network, which is not built yet").into()
-        );
+        let missing =
+            || Fault::unsupported("--add-host host-gateway: the container has no network that leads to the host");
+        return Ok((name.to_string(), gateway.ok_or_else(missing)?));
     }
     let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
     let address = bare.parse().map_err(|_| Fault::invalid(format!("invalid IP address in add-host: {address:?}")))?;
@@ -41,8 +41,8 @@ pub fn parse_extra_host(text: &str) -> Result<(String, IpAddr)> {
 }
 
 /// `/etc/hosts`. `base`: the host's file, for containers in the host's network. `own`: the container's name or names
-/// at its own address.
-pub fn hosts(base: Option<&str>, extra: &[(String, IpAddr)], own: &[&str]) -> String {
+/// at its own addresses.
+pub fn hosts(base: Option<&str>, extra: &[(String, IpAddr)], own: &[&str], addresses: &[IpAddr]) -> String {
     let mut text = match base {
         Some(base) => base.to_string(),
         None => "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
@@ -56,7 +56,10 @@ pub fn hosts(base: Option<&str>, extra: &[(String, IpAddr)], own: &[&str]) -> St
         text.push_str(&format!("{address}\t{name}\n"));
     }
     if !own.is_empty() {
-        text.push_str(&format!("127.0.0.1\t{}\n", own.join(" ")));
+        let loopback = [IpAddr::from([127, 0, 0, 1])];
+        for address in if addresses.is_empty() { &loopback } else { addresses } {
+            text.push_str(&format!("{address}\t{}\n", own.join(" ")));
+        }
     }
     text
 }
@@ -70,6 +73,41 @@ pub fn resolv_conf(host: &str) -> String {
             text.push_str(line.trim_end());
             text.push('\n');
         }
+    }
+    text
+}
+
+/// `/etc/resolv.conf` with the given servers; what is not given is as the host has it.
+pub fn resolv_conf_with(host: &str, servers: &[IpAddr], search: &[String], options: &[String]) -> String {
+    let of_host = |word: &str| -> Vec<String> {
+        let mut lines = host.lines().filter(|line| line.split_whitespace().next() == Some(word));
+        let words = lines.next_back().map(|line| line.split_whitespace().skip(1).map(str::to_string).collect());
+        words.unwrap_or_default()
+    };
+    let mut text = String::new();
+    if servers.is_empty() {
+        for line in host.lines().filter(|line| line.split_whitespace().next() == Some("nameserver")) {
+            text.push_str(&format!("{}\n", line.trim_end()));
+        }
+    }
+    servers.iter().for_each(|server| text.push_str(&format!("nameserver {server}\n")));
+    let search = match search {
+        [] if of_host("search").is_empty() => of_host("domain"),
+        [] => of_host("search"),
+        // As docker: a dot alone means none.
+        [dot] if dot == "." => Vec::new(),
+        given => given.to_vec(),
+    };
+    if !search.is_empty() {
+        text.push_str(&format!("search {}\n", search.join(" ")));
+    }
+    let mut options = if options.is_empty() { of_host("options") } else { options.to_vec() };
+    // Names of containers have no dots: they are not to be asked for in every domain first.
+    if servers.contains(&IpAddr::from([127, 0, 0, 11])) && !options.iter().any(|option| option.starts_with("ndots")) {
+        options.push("ndots:0".into());
+    }
+    if !options.is_empty() {
+        text.push_str(&format!("options {}\n", options.join(" ")));
     }
     text
 }
@@ -159,16 +197,16 @@ mod tests {
             ("db:[::1]", "db", "::1"),
             ("db=1.2.3.4", "db", "1.2.3.4"),
         ] {
-            assert_eq!(parse_extra_host(text).unwrap(), (name.to_string(), address.parse().unwrap()), "{text}");
+            assert_eq!(parse_extra_host(text, None).unwrap(), (name.to_string(), address.parse().unwrap()), "{text}");
         }
         for text in ["db", ":1.2.3.4", "db:", "db:x", "d b:1.2.3.4", "db:1.2.3.4\n5.6.7.8 x", "db:1.2.3.4 x"] {
-            assert!(parse_extra_host(text).is_err(), "{text:?}");
+            assert!(parse_extra_host(text, None).is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn hosts_have_the_container_last() {
-        let text = hosts(None, &[("db".into(), "10.0.0.1".parse().unwrap())], &["abc", "web"]);
+        let text = hosts(None, &[("db".into(), "10.0.0.1".parse().unwrap())], &["abc", "web"], &[]);
         assert!(text.starts_with("127.0.0.1\tlocalhost\n"));
         assert!(text.ends_with("10.0.0.1\tdb\n127.0.0.1\tabc web\n"));
         assert_eq!(resolv_conf("# c\nnameserver 1.1.1.1\nevil\nsearch a b\n"), "nameserver 1.1.1.1\nsearch a b\n");

@@ -7,10 +7,12 @@ pub mod bundle;
 pub mod container;
 pub mod files;
 pub mod image;
+pub mod network;
 pub mod system;
 pub mod user;
 
 use crate::config::Config;
+use crate::model::id::ContainerId;
 use crate::model::storage::Driver;
 use crate::store::{Driver as StoreDriver, Roots, Store};
 pub use crate::sys::standby::Standby;
@@ -33,6 +35,17 @@ pub fn stand_by(offline: bool) -> Option<Standby> {
     crate::monitor::stand_by(offline)
 }
 
+/// A new id for something that lasts.
+fn random_id() -> Result<ContainerId> {
+    use anyhow::Context;
+    use std::io::Read;
+    let mut bytes = [0; 32];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .context("reading /dev/urandom")?;
+    Ok(ContainerId::from_bytes(bytes))
+}
+
 impl Engine {
     /// A line for the user's terminal, said once: what is missing for a full rootless id map.
     pub fn notice(&self) -> Option<String> {
@@ -49,7 +62,13 @@ impl Engine {
         });
         let roots = Roots { root: config.root.clone(), run: config.run.clone(), driver, rootless: config.rootless };
         let store = Store::open(&roots)?;
-        Ok(Engine { config, store, standby: Mutex::default() })
+        let engine = Engine { config, store, standby: Mutex::default() };
+        if !engine.config.rootless
+            && let Err(error) = crate::network::rules::heal(&engine.store)
+        {
+            log::warn!("looking after the firewall: {error:#}");
+        }
+        Ok(engine)
     }
 
     /// For a command that will start a container or a process in one: see [`stand_by`].

@@ -22,6 +22,7 @@ pub mod platform;
 pub mod progress;
 pub mod reference;
 pub mod registries;
+pub mod resolv_conf;
 pub mod selftest;
 pub mod size;
 pub mod storage;

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The network of containers that ask for none.
@@ -355,6 +356,12 @@ impl Protocol {
     }
 }
 
+impl std::fmt::Display for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl FromStr for Protocol {
     type Err = Fault;
 
@@ -398,6 +405,24 @@ pub struct PublishedPort {
     pub protocol: Protocol,
 }
 
+impl PublishedPort {
+    /// Where on the host: `0.0.0.0:8080`, `[::]:8080`.
+    pub fn place(&self) -> std::net::SocketAddr {
+        std::net::SocketAddr::new(self.address, self.host)
+    }
+}
+
+/// As podman shows them: all addresses of the host are one line, whatever their family.
+pub fn merged(ports: &[PublishedPort]) -> Vec<PublishedPort> {
+    let mut merged = ports.to_vec();
+    let has = |port: &PublishedPort| {
+        let four = PublishedPort { address: IpAddr::from([0, 0, 0, 0]), ..port.clone() };
+        ports.contains(&four)
+    };
+    merged.retain(|port| !(port.address.is_ipv6() && port.address.is_unspecified() && has(port)));
+    merged
+}
+
 /// What is written down of a container's network while it runs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -411,6 +436,33 @@ pub struct NetworkState {
     /// The container in whose namespace it lives (`--network container:`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guest_of: Option<super::id::ContainerId>,
+}
+
+/// A network's name, and its run directory: see [`super::zone`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedPlace {
+    /// The network's name.
+    pub name: String,
+    /// Its run directory.
+    pub dir: PathBuf,
+}
+
+/// What a container's monitor serves to it: written to a file of the container, and read again when it changes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Services {
+    /// Where names are looked up.
+    pub networks: Vec<NamedPlace>,
+    /// Names that only this container knows (`--link`), with their own in the networks; lower case.
+    pub links: Vec<(String, String)>,
+    /// Names that are no container's (`host.docker.internal`); lower case.
+    pub hosts: Vec<(String, IpAddr)>,
+    /// Other names are asked for outside.
+    pub outside: bool,
+    /// Who is asked; empty: whom the host asks.
+    pub servers: Vec<IpAddr>,
+    /// Its addresses: where relayed connections go.
+    pub target: Vec<IpAddr>,
 }
 
 /// What a container asks of networks at all.

@@ -1,5 +1,6 @@
 //! What a monitor is told: plain data, handed over as JSON in a sealed memory file.
 
+use super::services::ServicesConfig;
 use crate::model::container::LogDriver;
 use crate::runtime::cgroup::Place;
 use crate::runtime::{Bundle, Join};
@@ -32,6 +33,9 @@ pub struct MonitorConfig {
     pub pid_file: Option<PathBuf>,
     /// `--conmon-pidfile`
     pub monitor_pid_file: Option<PathBuf>,
+    /// What it does for the container's network, if anything.
+    #[serde(default)]
+    pub services: Option<ServicesConfig>,
     /// What to start when the container has ended and no attached client does the cleaning up.
     pub reap: Option<Reap>,
     /// How many descriptors from 3 on the process gets (`--preserve-fds`); they are handed to [`super::spawn`].

@@ -32,10 +32,12 @@ mod role;
 mod run;
 #[cfg(test)]
 mod run_tests;
+mod services;
 mod spawn;
 mod stdio;
 
 pub use config::{LogConfig, MonitorConfig, Reap, Source};
 pub use exit::ExitRecord;
 pub use role::main;
-pub use spawn::{Descriptors, Handle, Started, adopt, spawn, stand_by};
+pub use services::ServicesConfig;
+pub use spawn::{Descriptors, Handle, Started, adopt, spawn, spawn_and, stand_by};

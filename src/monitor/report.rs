@@ -17,8 +17,9 @@ pub(super) enum Report {
     Failed { kind: Kind, what: String, hint: Option<String> },
 }
 
-/// The spawner's one word.
+/// The spawner's words.
 const GO: u8 = b'g';
+const SOCKETS: u8 = b's';
 
 /// A message is one packet; none is longer.
 const LONGEST: usize = 64 * 1024;
@@ -61,20 +62,31 @@ impl Report {
     }
 }
 
+/// The spawner's side: the sockets that the monitor is to serve.
+pub(super) fn send_sockets(socket: &OwnedFd, sockets: &[OwnedFd]) -> Result<()> {
+    for some in sockets.chunks(8) {
+        let some: Vec<_> = some.iter().map(AsFd::as_fd).collect();
+        crate::sys::fd::send_with_fds(socket, &[SOCKETS], &some).context("the monitor is gone")?;
+    }
+    Ok(())
+}
+
 /// The spawner's side: let the container go.
 pub(super) fn send_go(socket: &OwnedFd) -> Result<()> {
     crate::sys::fd::send_with_fds(socket, &[GO], &[]).context("the monitor is gone")?;
     Ok(())
 }
 
-/// The monitor's side: whether the spawner said go (`false`: it is gone).
-pub(super) fn wait_for_go(socket: impl AsFd) -> Result<bool> {
+/// The monitor's side: the sockets that came before the spawner said go (`None`: it is gone).
+pub(super) fn wait_for_go(socket: impl AsFd) -> Result<Option<Vec<OwnedFd>>> {
     let mut buffer = [0; 1];
+    let mut sockets = Vec::new();
     loop {
         match crate::sys::fd::receive_with_fds(&socket, &mut buffer) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(_) => return Ok(false),
-            Ok((count, _)) => return Ok(count == 1 && buffer[0] == GO),
+            Ok((1, some)) if buffer[0] == SOCKETS => sockets.extend(some),
+            Ok((1, _)) if buffer[0] == GO => return Ok(Some(sockets)),
+            _ => return Ok(None),
         }
     }
 }

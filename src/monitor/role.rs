@@ -6,6 +6,7 @@ use super::log::Log;
 use super::peer::{Asked, Peer};
 use super::report::{Report, wait_for_go};
 use super::run::{Monitor, Process};
+use super::services::Services;
 use super::{paths, stdio};
 use crate::runtime::{self, Create, Exec};
 use crate::sys::spawn::Inherited;
@@ -55,8 +56,9 @@ fn serve(mut inherited: Inherited, network: Option<OwnedFd>) -> u8 {
 
 /// Everything up to the container's start. `None`: the spawner went away, all is taken back.
 fn prepare(mut inherited: Inherited, network: Option<OwnedFd>, report: &OwnedFd) -> Result<Option<Monitor>> {
-    let config: MonitorConfig =
+    let mut config: MonitorConfig =
         serde_json::from_slice(&inherited.config()?).context("reading the monitor's configuration")?;
+    let network = inherited.optional("network").or(network);
     let mut preserved = Vec::new();
     while let Some(fd) = inherited.optional(&format!("preserved{}", preserved.len())) {
         preserved.push(fd);
@@ -79,6 +81,7 @@ fn prepare(mut inherited: Inherited, network: Option<OwnedFd>, report: &OwnedFd)
     let log = Log::open(&config.log)?;
     let listener = run_dir.as_ref().map(listen).transpose()?;
 
+    let mut sockets = Vec::new();
     let (process, outputs, input, told) = match &config.source {
         Source::Adopt { pid, start_time, cgroup } => {
             let process = adopt(*pid, *start_time, cgroup.clone())?;
@@ -97,8 +100,9 @@ fn prepare(mut inherited: Inherited, network: Option<OwnedFd>, report: &OwnedFd)
                         write_pid(path, created.pid())?;
                     }
                     tell_created(report, created.pid(), created.start_time(), created.cgroup().cloned())?;
-                    if !wait_for_go(report)? {
-                        return Ok(None);
+                    match wait_for_go(report)? {
+                        Some(some) => sockets = some,
+                        None => return Ok(None),
                     }
                     created.start()?
                 }
@@ -138,12 +142,17 @@ fn prepare(mut inherited: Inherited, network: Option<OwnedFd>, report: &OwnedFd)
     }
     match told {
         Told::Started(started) => started.send(report)?,
-        Told::Nothing => tell_created(report, 0, 0, None)?,
+        Told::Nothing => {
+            tell_created(report, 0, 0, None)?;
+            sockets = wait_for_go(report)?.unwrap_or_default();
+        }
     }
     stand_aside();
     // From here on nobody but the container's end ends us. Not earlier: a container would inherit it.
     signal::ignore(&[Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGPIPE])?;
+    let services = config.services.take().map(|services| Services::new(services, sockets)).transpose()?;
     let mut monitor = Monitor::new(config, process, run_dir);
+    monitor.services = services;
     monitor.outputs = outputs;
     monitor.log = log;
     monitor.listener = listener;

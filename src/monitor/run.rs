@@ -8,6 +8,7 @@ use super::lane::Shared;
 use super::log::{Log, Stamp, Stream};
 use super::peer::{Asked, Peer};
 use super::role::may_attach;
+use super::services::Services;
 use super::stdio::Output;
 use super::{Reap, paths};
 use crate::runtime::cgroup;
@@ -44,6 +45,7 @@ pub(super) struct Monitor {
     pub(super) listener: Option<OwnedFd>,
     pub(super) peers: Vec<Peer>,
     pub(super) input: Input,
+    pub(super) services: Option<Services>,
     /// Somebody who was to clean up is gone without having done so.
     orphaned: bool,
     /// The memory of the start was given back.
@@ -85,6 +87,7 @@ impl Monitor {
             listener: None,
             peers: Vec::new(),
             input: Input::new(None, false),
+            services: None,
             orphaned: false,
             rested: false,
             // While others are busy: who ends at once is told at once.
@@ -137,6 +140,7 @@ impl Monitor {
         let lanes: Vec<(usize, usize)> = (self.peers.iter().enumerate())
             .filter_map(|(index, peer)| Some((index, set.add(peer.waiting_lane()?, Interest::WRITE))))
             .collect();
+        let services = self.services.as_ref().map(|services| set.add(services, Interest::READ));
         let timeout = self.timeout(running);
         if self.set.wait(timeout).is_err() {
             return false;
@@ -169,6 +173,11 @@ impl Monitor {
         }
         if listener.is_some_and(|index| self.set.ready(index).any()) {
             self.accept();
+        }
+        if let (Some(index), Some(served)) = (services, &mut self.services)
+            && (self.set.ready(index).any() || served.deadline().is_some_and(|deadline| deadline <= now))
+        {
+            served.serve();
         }
         for peer in &mut self.peers {
             if peer.deadline().is_some_and(|deadline| deadline <= now) {
@@ -217,7 +226,8 @@ impl Monitor {
 
     fn timeout(&self, running: bool) -> Option<Duration> {
         let stalls = self.peers.iter().filter_map(Peer::deadline);
-        let until = stalls.chain(self.deadline.filter(|_| running)).min();
+        let services = self.services.as_ref().and_then(Services::deadline);
+        let until = stalls.chain(self.deadline.filter(|_| running)).chain(services).min();
         let until = until.map(|until| until.saturating_duration_since(Instant::now()));
         let idle = self.is_warm().then_some(IDLE);
         until.into_iter().chain(idle).min()
@@ -380,6 +390,8 @@ impl Monitor {
 
     /// The process has ended: its last words, how it ended, and the record of it.
     fn ended(&mut self) -> ExitRecord {
+        // Whoever hears of the end may have the ports at once.
+        self.services = None;
         let ended = if self.process.is_child {
             pidfd::wait(&self.process.pidfd).ok()
         } else {

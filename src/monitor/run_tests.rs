@@ -17,6 +17,7 @@ use std::process::{Command, ExitStatus};
 
 fn config(dir: &std::path::Path, interactive: bool) -> MonitorConfig {
     MonitorConfig {
+        services: None,
         id: "1".repeat(64),
         name: "test".into(),
         source: Source::Adopt { pid: 0, start_time: 0, cgroup: None },

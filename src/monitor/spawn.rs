@@ -1,7 +1,7 @@
 //! The spawner's side: start a monitor, learn of the created container, let it go.
 
 use super::MonitorConfig;
-use super::report::{Report, send_go};
+use super::report::{Report, send_go, send_sockets};
 use crate::runtime::cgroup::Place;
 use crate::sys::spawn::{Child, Role};
 use crate::sys::standby::Standby;
@@ -17,6 +17,8 @@ pub struct Descriptors {
     pub attach: Option<OwnedFd>,
     /// For `--preserve-fds`: 3, 4 … of the container's process.
     pub preserved: Vec<OwnedFd>,
+    /// The network namespace that the container is to live in.
+    pub network: Option<OwnedFd>,
     /// `passthrough`: standard input, output and error for the container, as they are.
     pub passthrough: Option<[OwnedFd; 3]>,
 }
@@ -50,12 +52,13 @@ pub struct Started {
 
 impl Handle {
     /// Lets the container execute its command: `Ok` when it has, otherwise why not (126, 127).
-    pub fn start(self) -> Result<Started> {
+    /// `sockets` are what [`MonitorConfig::services`] speaks of.
+    pub fn start(self, sockets: &[OwnedFd]) -> Result<Started> {
         if let Some(started) = self.started {
             return Ok(started);
         }
         // A monitor that failed meanwhile said why before it hung up.
-        let sent = send_go(&self.report);
+        let sent = send_sockets(&self.report, sockets).and_then(|()| send_go(&self.report));
         match Report::receive(&self.report)? {
             Report::Started { cgroup, warnings, .. } => Ok(Started { cgroup, warnings }),
             other => sent.and_then(|()| bail!("the monitor said {other:?} out of turn")),
@@ -80,7 +83,18 @@ pub fn stand_by(offline: bool) -> Option<Standby> {
 
 /// Starts a monitor, which creates the container; returns when it has, or with the typed failure.
 pub fn spawn(config: &MonitorConfig, descriptors: Descriptors, standby: Option<Standby>) -> Result<Handle> {
+    spawn_and(config, descriptors, standby, || Ok(()))
+}
+
+/// The same, doing something `meanwhile`; when that fails, the monitor takes the container back.
+pub fn spawn_and(
+    config: &MonitorConfig,
+    descriptors: Descriptors,
+    standby: Option<Standby>,
+    meanwhile: impl FnOnce() -> Result<()>,
+) -> Result<Handle> {
     let (report, child) = start(config, descriptors, standby)?;
+    meanwhile()?;
     match Report::receive(&report) {
         Ok(Report::Created { pid, start_time, monitor_start_time, cgroup }) => {
             Ok(Handle { pid, start_time, monitor_pid: child.pid(), monitor_start_time, cgroup, report, started: None })
@@ -99,10 +113,13 @@ pub fn spawn(config: &MonitorConfig, descriptors: Descriptors, standby: Option<S
 
 /// Starts a monitor that takes over a container which lost its own: see [`super::Source::Adopt`]. Returns its pid and
 /// start time.
-pub fn adopt(config: &MonitorConfig) -> Result<(i32, u64)> {
+pub fn adopt(config: &MonitorConfig, sockets: &[OwnedFd]) -> Result<(i32, u64)> {
     let (report, child) = start(config, Descriptors::default(), None)?;
     match Report::receive(&report)? {
-        Report::Created { monitor_start_time, .. } => Ok((child.pid(), monitor_start_time)),
+        Report::Created { monitor_start_time, .. } => {
+            send_sockets(&report, sockets).and_then(|()| send_go(&report))?;
+            Ok((child.pid(), monitor_start_time))
+        }
         other => bail!("the monitor said {other:?} out of turn"),
     }
 }
@@ -117,6 +134,9 @@ fn start(config: &MonitorConfig, descriptors: Descriptors, standby: Option<Stand
         .owned_descriptor("report", theirs);
     if let Some(attach) = descriptors.attach {
         role = role.owned_descriptor("attach", attach);
+    }
+    if let Some(network) = descriptors.network {
+        role = role.owned_descriptor("network", network);
     }
     let standard = descriptors.passthrough;
     if let Some([stdin, stdout, stderr]) = &standard {

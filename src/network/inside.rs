@@ -129,7 +129,7 @@ fn redirect(port: u16) -> Result<()> {
         let back = Rule::new().saddr4().is(&RESOLVER.octets()).l4proto().is(&number);
         change.rule("resolver", back.sport().is(&port.to_be_bytes()).set_port(false, protocol, 53));
     }
-    change.commit(&mut rules).context("redirecting the resolver's port")
+    change.commit(&mut rules).map_err(super::rules::explain)
 }
 
 #[cfg(test)]

@@ -141,6 +141,8 @@ pub struct Veth<'a> {
     pub mtu: Option<u32>,
     /// The host has IPv6.
     pub ipv6: bool,
+    /// It reaches the bridge, but no other such port.
+    pub isolated: bool,
 }
 
 /// Makes the pair: one end on the bridge and up, the other in the namespace `inside`, down (up it can't be yet).
@@ -157,7 +159,14 @@ pub fn add_veth(socket: &mut Socket, veth: &Veth, inside: BorrowedFd<'_>) -> Res
     if let Some(mtu) = veth.mtu {
         batch.u32(libc::IFLA_MTU, mtu);
     }
-    batch.message(libc::RTM_SETLINK, 0, &head(0, UP)).text(libc::IFLA_IFNAME, veth.name);
+    batch.message(libc::RTM_NEWLINK, 0, &head(0, UP)).text(libc::IFLA_IFNAME, veth.name);
+    // IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA: as a port of the bridge. What a container sends to its own published
+    // port comes back by the port it went out by (IFLA_BRPORT_MODE: hairpin).
+    batch.begin(libc::IFLA_LINKINFO).text(4, "bridge").begin(5).put(4, &[1]);
+    if veth.isolated {
+        batch.put(33, &[1]);
+    }
+    batch.end().end();
     if veth.ipv6 {
         // A port of a bridge needs no address of its own: IFLA_INET6_ADDR_GEN_MODE none.
         batch.begin(libc::IFLA_AF_SPEC).begin(libc::AF_INET6 as u16).put(8, &[1]).end().end();
@@ -190,18 +199,6 @@ pub fn add_sublink(
     } else {
         batch.put(1, &(mode as u16).to_ne_bytes())
     };
-    socket.execute(batch)
-}
-
-/// A port of a bridge that reaches the bridge, but no other such port.
-pub fn isolate(socket: &mut Socket, name: &str) -> Result<(), Refused> {
-    let mut head = head(0, 0);
-    head[0] = libc::AF_BRIDGE as u8;
-    let Some(link) = find(socket, name)? else { return Ok(()) };
-    head[4..8].copy_from_slice(&link.index.to_ne_bytes());
-    let mut batch = Batch::new();
-    // IFLA_BRPORT_ISOLATED
-    batch.message(libc::RTM_SETLINK, 0, &head).begin(libc::IFLA_PROTINFO).put(33, &[1]).end();
     socket.execute(batch)
 }
 
@@ -462,9 +459,9 @@ mod tests {
                 mac: Mac([2, 0, 0, 0, 0, 2]),
                 mtu: None,
                 ipv6: true,
+                isolated: true,
             };
             add_veth(&mut host, &veth, ns.as_fd()).unwrap();
-            isolate(&mut host, "vb7").unwrap();
             let index = find(&mut inside, "eth0").unwrap().unwrap().index;
             let gateway = Path {
                 destination: "0.0.0.0/0".parse().unwrap(),

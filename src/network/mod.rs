@@ -12,6 +12,7 @@ pub mod ipam;
 pub mod link;
 pub mod names;
 pub mod nft;
+pub mod ports;
 pub mod rules;
 
 pub use ground::Ground;

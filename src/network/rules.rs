@@ -91,7 +91,7 @@ fn live(store: &Store, without: Option<&ContainerId>) -> Result<Ruleset> {
 }
 
 /// The kernel's refusal in words, when it can't do what the rules need.
-fn explain(refused: Refused) -> anyhow::Error {
+pub(super) fn explain(refused: Refused) -> anyhow::Error {
     let fault = match refused.errno {
         libc::EOPNOTSUPP | libc::ENOENT | libc::EPROTONOSUPPORT => {
             Fault::new(Kind::Unsupported, format!("writing firewall rules: {refused}: this kernel lacks nf_tables"))
@@ -108,9 +108,19 @@ pub fn render(store: &Store, ground: &mut Ground) -> Result<()> {
     replace(store, ground, None)
 }
 
+/// The same, if there are rules at all.
+pub fn refresh(store: &Store, ground: &mut Ground) -> Result<()> {
+    if read_stamp(store).is_some() { render(store, ground) } else { Ok(()) }
+}
+
 fn replace(store: &Store, ground: &mut Ground, without: Option<&ContainerId>) -> Result<()> {
     live(store, without)?.replace(&mut ground.rules).map_err(explain)?;
     write_stamp(store, ground)
+}
+
+/// Whether the kernel has what [`render`] would write.
+pub fn in_place(store: &Store, ground: &mut Ground) -> Result<bool> {
+    live(store, None)?.is_in_place(&mut ground.rules).map_err(explain)
 }
 
 /// Lets in what a container publishes; its record must say so already.

@@ -20,7 +20,7 @@ pub struct Create<'a> {
     pub stdio: Stdio,
     /// More descriptors for it: they become 3, 4 …
     pub preserved: Vec<OwnedFd>,
-    /// A network namespace with loopback only, for one that is to get such a one.
+    /// A network namespace that was made for it, where it is to get one of its own.
     pub network: Option<OwnedFd>,
 }
 

@@ -2,6 +2,7 @@
 
 pub mod bpf;
 pub mod capability;
+pub mod epoll;
 pub mod fd;
 pub mod idmap;
 pub mod inotify;

@@ -37,7 +37,7 @@ fn bash_completes_commands_flags_and_names() {
     };
     assert_eq!(complete("ren"), "rename");
     assert_eq!(complete("container pru"), "prune");
-    assert_eq!(complete("run --netw"), "--network");
+    assert_eq!(complete("run --no-hostn"), "--no-hostname");
     assert_eq!(complete(&format!("{globals} rm ")), "one two");
     assert_eq!(complete(&format!("{globals} rm -f tw")), "two");
     assert_eq!(complete(&format!("{globals} run --name ")), "");

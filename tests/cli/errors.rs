@@ -56,7 +56,6 @@ fn a_command_that_is_not_built_yet_is_no_slip_of_the_fingers() {
         ("compose up", "compose"),
         ("cp a:/x .", "cp"),
         ("volume ls", "volume"),
-        ("network create --driver bridge x", "network"),
         ("system df -v", "system df"),
         ("system prune --all --force", "system prune"),
         ("container stats", "container stats"),

@@ -104,6 +104,7 @@ pub struct Made {
 
 impl Fake {
     pub fn start() -> Self {
+        super::sandbox::stay_in_the_machines_network();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let state = Arc::new(State::default());

@@ -15,14 +15,17 @@
 pub mod fake;
 mod finished;
 pub mod image;
+mod machine;
 mod need;
 mod registry;
 mod sandbox;
 
 pub use finished::Finished;
+pub use machine::Machine;
 pub use need::{met, wanted};
 pub(crate) use need::{needs, only_on};
 pub use registry::Registry;
+pub(crate) use sandbox::stay_in_the_machines_network;
 pub use sandbox::{Running, Sandbox};
 
 use std::path::PathBuf;

@@ -75,6 +75,7 @@ impl Registry {
     }
 
     fn start(sandbox: &Sandbox, tls: bool, login: Option<(&str, &str)>) -> Self {
+        super::sandbox::stay_in_the_machines_network();
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("bound").port();
         let dir = sandbox.path(&format!("registry-{port}"));

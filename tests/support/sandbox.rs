@@ -3,8 +3,9 @@
 use super::{Finished, base, image, words};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -23,6 +24,19 @@ pub struct Sandbox {
     timeout: Duration,
     /// Every container id that was seen, for the search of cgroups.
     ids: RefCell<BTreeSet<String>>,
+    /// The network namespace that commands run in: as root one of the sandbox's own, so that no bridge and no rule ever
+    /// touches the machine's.
+    network: RefCell<Option<File>>,
+}
+
+thread_local! {
+    /// This test has a server on the machine's own loopback (a registry): its commands must reach it.
+    static STAYS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From now on the commands of this test run in the machine's own network, where containers get none by default.
+pub(crate) fn stay_in_the_machines_network() {
+    STAYS.with(|stays| stays.set(true));
 }
 
 /// How much slower than others this machine is: an emulated one says so.
@@ -88,6 +102,7 @@ impl Sandbox {
             environment: Vec::new(),
             timeout: Duration::from_secs(60 * slowness()),
             ids: RefCell::default(),
+            network: RefCell::default(),
         };
         for (name, path) in [("HOME", "home"), ("XDG_RUNTIME_DIR", "xdg"), ("TMPDIR", "tmp")] {
             let path = sandbox.path(path).to_string_lossy().into_owned();
@@ -235,7 +250,40 @@ impl Sandbox {
         command.current_dir(self.path("work")).stdin(Stdio::null());
         if let Some((uid, gid)) = self.user {
             command.uid(uid).gid(gid);
+        } else if nix::unistd::geteuid().is_root() {
+            if STAYS.with(Cell::get) {
+                let path = self.path("no-network.conf");
+                std::fs::write(&path, "[containers]\nnetns = \"none\"\n").expect("the sandbox is writable");
+                if self.environment.iter().any(|(name, value)| name == "CONTAINERS_CONF" && value == "/dev/null") {
+                    command.env("CONTAINERS_CONF", path);
+                }
+            } else {
+                self.move_into_network(command);
+            }
         }
+    }
+
+    /// The sandbox's own network namespace, made at the first need.
+    pub fn network(&self) -> File {
+        let mut network = self.network.borrow_mut();
+        let own = network.get_or_insert_with(|| {
+            std::thread::spawn(|| {
+                nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).expect("root may make namespaces");
+                barge::sys::netlink::loopback_up().expect("there is a loopback interface");
+                File::open("/proc/thread-self/ns/net").expect("a namespace is a file")
+            })
+            .join()
+            .expect("a namespace can be made")
+        });
+        own.try_clone().expect("a descriptor can be copied")
+    }
+
+    /// Lets a program run in the sandbox's network: a client beside its containers.
+    pub fn move_into_network(&self, command: &mut Command) {
+        let network = self.network();
+        let join = move || Ok(nix::sched::setns(&network, nix::sched::CloneFlags::CLONE_NEWNET)?);
+        // SAFETY: between fork and exec only one system call is made; nothing is allocated.
+        unsafe { command.pre_exec(join) };
     }
 
     /// Waits for a command with the sandbox's patience.

@@ -2,9 +2,11 @@
 
 use crate::cli::error::Usage;
 use crate::cli::output;
+use crate::config::Program;
 use crate::engine::Engine;
 use crate::engine::container::{self, Selection};
 use crate::fault::Fault;
+use crate::model::network::merged;
 use anyhow::Result;
 
 /// List published ports of a container
@@ -39,14 +41,15 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
     for (_, found) in container::select(engine, &selection)? {
         let id = found?;
         let mut any = false;
-        for published in container::port(engine, &id)? {
-            let bound = format!("{}:{}", published.address, published.host);
+        let ports = container::port(engine, &id)?;
+        for published in if engine.config.program == Program::Docker { ports } else { merged(&ports) } {
+            let bound = published.place();
             match &wanted {
                 None if args.all => {
                     output::line(format!("{}\t{}/{} -> {bound}", id.short(), published.container, published.protocol))?
                 }
                 None => output::line(format!("{}/{} -> {bound}", published.container, published.protocol))?,
-                Some((number, protocol)) if *number == published.container && *protocol == published.protocol => {
+                Some((number, protocol)) if *number == published.container && protocol == published.protocol.name() => {
                     output::line(bound)?;
                 }
                 Some(_) => continue,

@@ -4,6 +4,7 @@ use super::Host;
 use super::host::split;
 use super::logging::LogFlags;
 use super::namespace::NamespaceFlags;
+use super::network::NetworkFlags;
 use super::process::ProcessFlags;
 use super::registry::RegistryFlags;
 use super::resources::ResourceFlags;
@@ -31,6 +32,8 @@ pub struct CreateFlags {
     storage: StorageFlags,
     #[command(flatten)]
     namespace: NamespaceFlags,
+    #[command(flatten)]
+    network: NetworkFlags,
     #[command(flatten)]
     resources: ResourceFlags,
     #[command(flatten)]
@@ -120,6 +123,7 @@ impl CreateFlags {
         spec.process.command = command.to_vec();
         self.storage.apply(&mut spec, host)?;
         self.namespace.apply(&mut spec, host)?;
+        self.network.apply(&mut spec, host)?;
         self.resources.apply(&mut spec, host)?;
         self.security.apply(&mut spec, host)?;
         self.log.apply(&mut spec, host)?;

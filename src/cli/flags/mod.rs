@@ -5,6 +5,7 @@ pub mod create;
 pub mod host;
 mod logging;
 mod namespace;
+mod network;
 mod process;
 pub mod registry;
 mod resources;

@@ -1,9 +1,9 @@
-//! Which namespaces are its own: `--network`, `--pid`, `--userns` and their like; names inside.
+//! Which namespaces are its own: `--pid`, `--ipc`, `--userns` and their like; names inside.
 
 use super::Host;
 use super::host::split;
 use crate::fault::Fault;
-use crate::model::container::grammar::{parse_id_map, parse_mode, parse_network, parse_subordinate, parse_user_mode};
+use crate::model::container::grammar::{parse_id_map, parse_mode, parse_subordinate, parse_user_mode};
 use crate::model::container::{ContainerSpec, IdMap, UserMode};
 use anyhow::Result;
 
@@ -28,9 +28,6 @@ pub struct NamespaceFlags {
     /// IPC namespace: private, host, shareable, none, container:NAME, ns:PATH
     #[arg(long, value_name = "MODE")]
     ipc: Option<String>,
-    /// Network: none, host, container:NAME, ns:PATH
-    #[arg(long, visible_alias = "net", value_name = "MODE")]
-    network: Vec<String>,
     /// No /etc/hostname of its own
     #[arg(long)]
     no_hostname: bool,
@@ -66,14 +63,6 @@ impl NamespaceFlags {
         spec.namespaces.ipc = mode("--ipc", &self.ipc, &["shareable", "none"])?;
         spec.namespaces.uts = mode("--uts", &self.uts, &[])?;
         spec.namespaces.cgroup = mode("--cgroupns", &self.cgroupns, &[])?;
-        if self.network.len() > 1 {
-            return Err(
-                crate::cli::command::refuse("--network given several times", "bridge networks are not built").into()
-            );
-        }
-        if let Some(network) = self.network.first() {
-            spec.namespaces.network = parse_network(network)?;
-        }
         if self.no_hosts && !self.add_host.is_empty() {
             return Err(Fault::invalid("--no-hosts and --add-host cannot be set together").into());
         }

@@ -29,7 +29,6 @@ const fn except(long: &'static str, harmless: &'static [&'static str], why: &'st
     Unbuilt { long, short: None, takes_value: true, harmless, why }
 }
 
-const NETWORK: &str = "bridge networks are not built; the default is a namespace with loopback only";
 const HEALTH: &str = "health checks are not built";
 const PODS: &str = "pods are not built";
 const WINDOWS: &str = "for Windows only";
@@ -40,12 +39,7 @@ const UNBUILT: &[Unbuilt] = &[
     value("cpu-count", WINDOWS),
     value("cpu-percent", WINDOWS),
     value("decryption-key", "encrypted images are not built"),
-    value("dns", NETWORK),
-    value("dns-opt", NETWORK),
-    value("dns-option", NETWORK),
-    value("dns-search", NETWORK),
     value("env-merge", NOT_BUILT),
-    value("expose", NETWORK),
     value("gpus", "use --device with the device files of the GPU"),
     value("group-entry", NOT_BUILT),
     value("health-cmd", HEALTH),
@@ -69,20 +63,12 @@ const UNBUILT: &[Unbuilt] = &[
     value("init-path", "the init is built in: use --init"),
     value("io-maxbandwidth", WINDOWS),
     value("io-maxiops", WINDOWS),
-    value("ip", NETWORK),
-    value("ip6", NETWORK),
     except("isolation", &["", "default"], WINDOWS),
-    value("link", NETWORK),
-    value("link-local-ip", NETWORK),
-    value("mac-address", NETWORK),
-    value("network-alias", NETWORK),
-    value("net-alias", NETWORK),
+    value("link-local-ip", NOT_BUILT),
     value("personality", NOT_BUILT),
     value("pod", PODS),
     value("pod-id-file", PODS),
     value("preserve-fd", "use --preserve-fds"),
-    Unbuilt { long: "publish", short: Some('p'), takes_value: true, harmless: &[], why: NETWORK },
-    Unbuilt { long: "publish-all", short: Some('P'), takes_value: false, harmless: &["false"], why: NETWORK },
     value("rdt-class", NOT_BUILT),
     value("requires", NOT_BUILT),
     switch("rmi", NOT_BUILT),

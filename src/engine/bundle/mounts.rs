@@ -136,7 +136,7 @@ fn kernel_mounts(spec: &ContainerSpec, facts: &Facts) -> Vec<Mount> {
         list.push(mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &size]));
         list.push(mount("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]));
     }
-    let own_network = matches!(modes.network, NetworkMode::Default | NetworkMode::None);
+    let own_network = matches!(modes.network, NetworkMode::Default | NetworkMode::None | NetworkMode::Networks);
     list.push(if nested && !own_network {
         mount("/sys", "bind", "/sys", &["rbind", "nosuid", "noexec", "nodev", "ro"])
     } else {

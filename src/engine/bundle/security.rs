@@ -166,7 +166,7 @@ pub(super) fn sysctls(spec: &ContainerSpec) -> Result<HashMap<String, String>> {
     check_sysctls(spec)?;
     let mut sysctls: HashMap<_, _> = spec.sysctls.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     // Lets root of the container ping without CAP_NET_RAW. Useless where there is only loopback.
-    if matches!(spec.namespaces.network, NetworkMode::Default) && !spec.security.privileged {
+    if matches!(spec.namespaces.network, NetworkMode::Default | NetworkMode::Networks) && !spec.security.privileged {
         sysctls.entry("net.ipv4.ping_group_range".into()).or_insert_with(|| "0 0".into());
     }
     Ok(sysctls)

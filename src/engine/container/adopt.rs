@@ -3,8 +3,8 @@
 //! Its output goes on where it stood (the FIFOs keep it), its end is seen, and its exit code is known if the kernel
 //! tells it to others than the parent (6.15 and later). Until somebody looks, a full FIFO makes its writers wait.
 
-use super::identity;
 use super::start::adoption;
+use super::{identity, network};
 use crate::engine::Engine;
 use crate::monitor::{self, ExitRecord};
 use crate::store::{Container, LockedContainer, ProcessIdentity};
@@ -45,8 +45,10 @@ pub(super) fn keep_ended(engine: &Engine, container: &Container) -> Result<()> {
 /// Gives it a monitor. When that fails, because the process has just ended, the caller's next look finds out.
 pub(super) fn adopt(engine: &Engine, container: &mut LockedContainer) -> Result<()> {
     let Some(process) = container.process.clone() else { return Ok(()) };
-    let config = adoption(engine, container, process.pid, process.start_time)?;
-    let (pid, start_time) = monitor::adopt(&config)?;
+    let mut config = adoption(engine, container, process.pid, process.start_time)?;
+    let (services, sockets) = network::again(engine, container)?;
+    config.services = services;
+    let (pid, start_time) = monitor::adopt(&config, &sockets)?;
     let boot_id = engine.store.boot_id().to_string();
     let record = container.record_mut();
     record.monitor = Some(ProcessIdentity { pid, start_time, boot_id });

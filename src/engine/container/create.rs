@@ -1,6 +1,6 @@
 //! `create`: a record, a writable layer and its volumes; nothing runs yet.
 
-use super::{RemoveOptions, ids, remove, volumes};
+use super::{RemoveOptions, ids, network, remove, volumes};
 use crate::config::Program;
 use crate::engine::bundle::{self, Resolved};
 use crate::engine::image::inspect::config as image_config;
@@ -46,7 +46,9 @@ pub(super) fn make(
     progress: &dyn Progress,
 ) -> Result<LockedContainer> {
     apply_defaults(&engine.config.defaults, &mut spec);
+    network::settle_mode(engine, &mut spec);
     check(&spec)?;
+    network::check(engine, &spec)?;
     let (image, resolved) = match &spec.image {
         ImageSource::Image(name) => {
             let pull = PullOptions { platform: spec.platform.clone(), ..options.pull.clone() };
@@ -72,7 +74,7 @@ pub(super) fn make(
     let owners = ids::owners(engine, &spec, ids.as_ref())?;
     let resolved = Resolved { ids, ..resolved };
     make_sources(&spec)?;
-    let id = ContainerId::from_bytes(random()?);
+    let id = crate::engine::random_id()?;
     let name = match &spec.name {
         Some(name) => name.clone(),
         None => free_name(&id)?,
@@ -151,7 +153,8 @@ fn check(spec: &ContainerSpec) -> Result<()> {
         .into());
     }
     for host in &spec.extra_hosts {
-        files::parse_extra_host(host)?;
+        let reaches_host = matches!(spec.namespaces.network, NetworkMode::Networks | NetworkMode::Host);
+        files::parse_extra_host(host, reaches_host.then_some([127, 0, 0, 1].into()))?;
     }
     Ok(())
 }
@@ -209,15 +212,6 @@ fn in_own_words(engine: &Engine, error: anyhow::Error) -> anyhow::Error {
         }
         _ => error,
     }
-}
-
-fn random() -> Result<[u8; 32]> {
-    use std::io::Read;
-    let mut bytes = [0; 32];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .context("reading /dev/urandom")?;
-    Ok(bytes)
 }
 
 /// A name in docker's manner. The id's bits make a clash as good as impossible, so nobody has to look for one.

@@ -49,6 +49,7 @@ pub fn exec(engine: &Engine, id: &ContainerId, options: &ExecOptions) -> Result<
     let process = running(engine, &container)?;
     let spec = adapt(&container.spec, options);
     let config = MonitorConfig {
+        services: None,
         id: id.to_string(),
         name: container.name.to_string(),
         source: Source::Exec(Box::new(join(engine, &container, process, &spec, options)?)),
@@ -79,7 +80,7 @@ pub fn exec(engine: &Engine, id: &ContainerId, options: &ExecOptions) -> Result<
         descriptors.attach = Some(theirs);
         attachment = Some(ours);
     }
-    let started = monitor::spawn(&config, descriptors, engine.take_standby())?.start()?;
+    let started = monitor::spawn(&config, descriptors, engine.take_standby())?.start(&[])?;
     started.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     Ok(attachment)
 }

@@ -6,6 +6,7 @@ use crate::engine::Engine;
 use crate::fault::{Fault, Kind};
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::{Change, Phase};
+use crate::model::network::NetworkState;
 use crate::monitor::client::Client;
 use crate::monitor::{self, ExitRecord};
 use crate::runtime::cgroup;
@@ -127,6 +128,9 @@ pub(super) fn settle(engine: &Engine, container: &mut LockedContainer) -> Result
     if in_this_boot {
         remove_cgroup(container);
     }
+    if in_this_boot {
+        super::network::release(engine, container);
+    }
     record_end(engine, container, end)?;
     // What goes at once needs no record of how it ended.
     if container.spec.remove { Ok(()) } else { container.save() }
@@ -140,6 +144,7 @@ fn record_end(engine: &Engine, container: &mut LockedContainer, end: Option<Exit
     record.finished = Some(finished);
     record.process = None;
     record.monitor = None;
+    record.network = NetworkState::default();
     record.exit = match end {
         Some(end) => ExitReason { signal: end.signal, oom_killed: end.oom_killed, error: String::new() },
         None if rebooted => ExitReason { error: "the machine was restarted".into(), ..ExitReason::default() },

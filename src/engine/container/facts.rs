@@ -1,6 +1,6 @@
 //! What a start has to look up: the facts of [`crate::engine::bundle`].
 
-use super::{exited, identity, lower, resolved};
+use super::{exited, identity, lower, network, resolved};
 use crate::config::Program;
 use crate::engine::bundle::{Facts, HostDevice, Joined, Resolved};
 use crate::engine::user::{self, Account, Files};
@@ -177,17 +177,42 @@ fn generated(
     };
     if !spec.no_hosts {
         let base = if host_network { read_host("/etc/hosts") } else { None };
-        let extra = spec.extra_hosts.iter().map(|host| files::parse_extra_host(host)).collect::<Result<Vec<_>>>()?;
+        let gateways = network::gateways(&container.network);
+        let host = if host_network { Some([127, 0, 0, 1].into()) } else { gateways.first().copied() };
+        let parse = |text: &String| files::parse_extra_host(text, host);
+        let mut extra = spec.extra_hosts.iter().map(parse).collect::<Result<Vec<_>>>()?;
+        for name in network::HOST_NAMES {
+            // The user's own word for it wins.
+            if !extra.iter().any(|(known, _)| known == name) {
+                extra.extend(gateways.iter().map(|gateway| (name.to_string(), *gateway)));
+            }
+        }
+        extra.extend(network::linked(engine, container)?);
         let names = [hostname.as_str(), container.name.as_str()];
         let names = if host_network { &names[..0] } else { &names[..] };
-        write("hosts", "/etc/hosts", files::hosts(base.as_deref(), &extra, names).as_bytes(), spec.security.read_only)?;
+        let addresses: Vec<_> =
+            container.network.endpoints.iter().flat_map(|one| &one.addresses).map(|net| net.addr()).collect();
+        let text = files::hosts(base.as_deref(), &extra, names, &addresses);
+        write("hosts", "/etc/hosts", text.as_bytes(), spec.security.read_only)?;
     }
     if !spec.no_hostname {
         write("hostname", "/etc/hostname", format!("{hostname}\n").as_bytes(), spec.security.read_only)?;
     }
-    if spec.namespaces.network != NetworkMode::None {
-        let text = read_host("/etc/resolv.conf").unwrap_or_default();
-        write("resolv.conf", "/etc/resolv.conf", files::resolv_conf(&text).as_bytes(), spec.security.read_only)?;
+    let options = &spec.network;
+    if spec.namespaces.network != NetworkMode::None && !options.no_resolv_conf {
+        let text = files::resolv_conf(&read_host("/etc/resolv.conf").unwrap_or_default());
+        let asks_us = container.network.resolver > 0;
+        let text = match asks_us
+            || !(options.dns.is_empty() && options.dns_search.is_empty() && options.dns_options.is_empty())
+        {
+            true => {
+                let resolver = [crate::network::inside::RESOLVER.into()];
+                let servers = if asks_us { &resolver[..] } else { &options.dns };
+                files::resolv_conf_with(&text, servers, &options.dns_search, &options.dns_options)
+            }
+            false => text,
+        };
+        write("resolv.conf", "/etc/resolv.conf", text.as_bytes(), spec.security.read_only)?;
     }
     if engine.config.program == Program::Docker {
         write("dockerenv", "/.dockerenv", b"", true)?;
@@ -267,7 +292,8 @@ fn joined(engine: &Engine, spec: &ContainerSpec) -> Result<Joined> {
         network: match &modes.network {
             NetworkMode::Path(path) => Some(checked(path)?),
             NetworkMode::Container(name) => Some(of_container(engine, name, "net")?),
-            NetworkMode::Default | NetworkMode::None | NetworkMode::Host => None,
+            // One of its own; where it is made before its process, the monitor knows it.
+            NetworkMode::Networks | NetworkMode::Default | NetworkMode::None | NetworkMode::Host => None,
         },
         user: match &modes.user {
             UserMode::Path(path) => Some(checked(path)?),

@@ -1,12 +1,13 @@
 //! `inspect`: everything about one container, in docker's and podman's field names.
 
 mod host_config;
+mod network;
 
 use super::{exited, list, resolved, start};
 use crate::config::Program;
 use crate::engine::Engine;
 use crate::engine::bundle::Resolved;
-use crate::model::container::{ImageSource, MountKind, NetworkMode};
+use crate::model::container::{ImageSource, MountKind};
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::Phase;
 use crate::store::{Container, Driver, RootMount};
@@ -63,7 +64,7 @@ pub fn inspect(engine: &Engine, id: &ContainerId, size: bool) -> Result<Value> {
         "GraphDriver": graph_driver(engine, &container),
         "Mounts": mounts(&container, &own),
         "Dependencies": [],
-        "NetworkSettings": network(&container, docker),
+        "NetworkSettings": network::settings(&container, docker),
         "Namespace": "",
         "IsInfra": false,
         "IsService": false,
@@ -189,36 +190,12 @@ fn mounts(container: &Container, own: &Resolved) -> Vec<Value> {
     list
 }
 
-fn network(container: &Container, docker: bool) -> Value {
-    let name = match &container.spec.namespaces.network {
-        NetworkMode::Host => Some("host"),
-        NetworkMode::None | NetworkMode::Default => Some("none"),
-        NetworkMode::Container(_) | NetworkMode::Path(_) => None,
-    };
-    let endpoint = json!({
-        "IPAMConfig": null, "Links": null, "Aliases": null, "MacAddress": "", "DriverOpts": null, "NetworkID": "",
-        "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "", "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0, "DNSNames": null,
-    });
-    let networks: Map<String, Value> =
-        name.filter(|_| docker).map(|name| (name.to_string(), endpoint)).into_iter().collect();
-    let key = container
-        .process
-        .as_ref()
-        .filter(|_| exited::runs(container))
-        .map(|process| format!("/proc/{}/ns/net", process.pid));
-    json!({
-        "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "", "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0, "MacAddress": "", "Bridge": "", "SandboxID": "", "HairpinMode": false,
-        "LinkLocalIPv6Address": "", "LinkLocalIPv6PrefixLen": 0, "SecondaryIPAddresses": null, "SecondaryIPv6Addresses": null,
-        "Ports": {}, "SandboxKey": key.unwrap_or_default(), "Networks": networks,
-    })
-}
-
 fn config(engine: &Engine, container: &Container, own: &Resolved) -> Value {
     let spec = &container.spec;
     let process = &spec.process;
-    let ports: Map<String, Value> = own.exposed_ports.iter().map(|port| (port.clone(), json!({}))).collect();
+    let ports = own.exposed_ports.iter().chain(&spec.network.expose).cloned();
+    let ports = ports.chain(network::asked_ports(spec).into_iter().map(|(port, _)| port));
+    let ports: Map<String, Value> = ports.map(|port| (port, json!({}))).collect();
     let volumes: Map<String, Value> = own.volumes.iter().map(|volume| (volume.target.clone(), json!({}))).collect();
     let hostname = match &spec.hostname {
         Some(name) => name.clone(),

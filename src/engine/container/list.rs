@@ -3,12 +3,14 @@
 mod filters;
 
 pub(super) use filters::Filters;
+pub(crate) use filters::until;
 
-use super::{exited, identity, resolved};
+use super::{exited, identity, network, resolved};
 use crate::engine::Engine;
-use crate::model::container::NetworkMode;
+use crate::model::container::{ContainerSpec, NetworkMode};
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::{Change, Phase};
+use crate::model::network::PublishedPort;
 use crate::monitor::ExitRecord;
 use crate::store::Container;
 use anyhow::Result;
@@ -58,6 +60,8 @@ pub struct Listed {
     pub mounts: Vec<String>,
     /// Names of its networks.
     pub networks: Vec<String>,
+    /// Its published ports.
+    pub ports: Vec<PublishedPort>,
     /// The image's exposed ports: `80/tcp`.
     pub exposed_ports: Vec<String>,
     /// How often it was started again.
@@ -141,7 +145,8 @@ fn row(engine: &Engine, container: &Container, phase: Phase, options: &ListOptio
         finished,
         pid,
         mounts: mounts(container, &own),
-        networks: networks(&container.spec.namespaces.network),
+        networks: networks(&container.spec),
+        ports: network::published(container).to_vec(),
         labels: own.labels,
         exposed_ports: own.exposed_ports,
         restarts: container.restart_count,
@@ -166,8 +171,9 @@ fn mounts(container: &Container, own: &crate::engine::bundle::Resolved) -> Vec<S
     users.chain(own.volumes.iter().map(|volume| volume.target.clone())).collect()
 }
 
-fn networks(mode: &NetworkMode) -> Vec<String> {
-    match mode {
+fn networks(spec: &ContainerSpec) -> Vec<String> {
+    match &spec.namespaces.network {
+        NetworkMode::Networks => spec.network.attachments.iter().map(|wish| wish.network.clone()).collect(),
         NetworkMode::Host => vec!["host".into()],
         NetworkMode::None | NetworkMode::Default => vec!["none".into()],
         NetworkMode::Container(_) | NetworkMode::Path(_) => Vec::new(),

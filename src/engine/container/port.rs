@@ -1,24 +1,15 @@
-//! `port`: published ports; none until bridge networks land.
+//! `port`: published ports.
 
+use super::{exited, network};
 use crate::engine::Engine;
 use crate::model::id::ContainerId;
+use crate::model::network::PublishedPort;
 use anyhow::Result;
-
-/// One published port.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublishedPort {
-    /// In the container.
-    pub container: u16,
-    /// `tcp`, `udp`, `sctp`
-    pub protocol: String,
-    /// On the host.
-    pub address: String,
-    /// On the host.
-    pub host: u16,
-}
 
 /// The published ports of a container.
 pub fn port(engine: &Engine, id: &ContainerId) -> Result<Vec<PublishedPort>> {
-    engine.store.find_container(id.as_str())?;
-    Ok(Vec::new())
+    let container = exited::settled(engine, id)?;
+    let mut ports = network::published(&container).to_vec();
+    ports.sort_by_key(|port| (port.container, port.protocol, port.address));
+    Ok(ports)
 }

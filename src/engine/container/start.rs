@@ -2,7 +2,7 @@
 
 use super::exited::{ReapConfig, remove_settled, settle};
 use super::logs::{LogSettings, Stamp};
-use super::{Attachment, Streams, facts, resolved};
+use super::{Attachment, Streams, facts, network, resolved};
 use crate::engine::Engine;
 use crate::engine::bundle;
 use crate::fault::Fault;
@@ -78,12 +78,15 @@ fn try_launch(engine: &Engine, container: &mut LockedContainer, options: &StartO
     let before = container.record_mut().clone();
     let dirs = container.dirs().clone();
     clear_run_dir(&dirs.run)?;
-    let config = prepare(engine, container)?;
+    let held = network::hold(engine, &container.spec, &resolved(container).exposed_ports)?;
+    let mut wiring = network::Wiring::begin(engine, container, held)?;
+    container.record_mut().network = wiring.state.clone();
+    let mut config = prepare(engine, container)?;
     if let Some(why) = &engine.config.no_systemd {
         log::warn!("cgroups are made without systemd: {why}");
     }
-    let mut config = config;
-    let mut descriptors = Descriptors::default();
+    config.services = wiring.services(container)?;
+    let mut descriptors = Descriptors { network: wiring.namespace()?, ..Descriptors::default() };
     let mut attachment = None;
     if let Some(streams) = options.attach {
         config.stdin_once = container.spec.process.interactive && streams.stdin;
@@ -98,12 +101,14 @@ fn try_launch(engine: &Engine, container: &mut LockedContainer, options: &StartO
         let [stdin, stdout, stderr] = [0, 1, 2].map(crate::sys::fd::duplicate);
         descriptors.passthrough = Some([stdin?, stdout?, stderr?]);
     }
-    let handle = monitor::spawn(&config, descriptors, engine.take_standby())?;
+    let handle = monitor::spawn_and(&config, descriptors, engine.take_standby(), || wiring.connect())?;
+    wiring.connect_late(handle.pid)?;
     container.set_phase(Change::Start)?;
     let identity = |pid, start_time| ProcessIdentity { pid, start_time, boot_id: engine.store.boot_id().to_string() };
     let pid = handle.pid;
     keep_cgroup(container, handle.cgroup.clone())?;
     let record = container.record_mut();
+    record.network = wiring.state.clone();
     record.process = Some(identity(handle.pid, handle.start_time));
     record.monitor = Some(identity(handle.monitor_pid, handle.monitor_start_time));
     record.adopted = false;
@@ -111,9 +116,13 @@ fn try_launch(engine: &Engine, container: &mut LockedContainer, options: &StartO
     record.finished = None;
     record.exit = ExitReason::default();
     // Not yet running, but from here on a crash of ours leaves a record that finds the process.
-    let outcome = container.save_for_this_boot().and_then(|()| handle.start());
+    let outcome = container
+        .save_for_this_boot()
+        .and_then(|()| wiring.admit(container))
+        .and_then(|()| handle.start(&wiring.sockets()));
     match outcome {
         Ok(started) => {
+            wiring.keep();
             started.warnings.iter().for_each(|warning| log::warn!("{warning}"));
             if container.place == Place::Disk {
                 container.save()?;
@@ -208,6 +217,7 @@ fn prepare(engine: &Engine, container: &Container) -> Result<MonitorConfig> {
         timeout: spec.process.timeout,
         pid_file: spec.pid_file.clone(),
         monitor_pid_file: spec.monitor_pid_file.clone(),
+        services: None,
         reap: Some(reap(engine, container)?),
         preserve_fds: spec.process.preserve_fds,
     })
@@ -232,6 +242,7 @@ pub(super) fn adoption(engine: &Engine, container: &Container, pid: i32, start_t
         timeout: if spec.process.timeout > 0 { left } else { 0 },
         pid_file: None,
         monitor_pid_file: spec.monitor_pid_file.clone(),
+        services: None,
         reap: Some(reap(engine, container)?),
         preserve_fds: 0,
     })

@@ -35,12 +35,14 @@ pub enum NamespaceMode {
     Path(PathBuf),
 }
 
-/// `--network`; bridges and named networks come later.
+/// `--network`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum NetworkMode {
-    /// Until bridges land: as `None`.
+    /// As root the default bridge; an ordinary user's as `None`, but for the files in /etc.
     #[default]
     Default,
+    /// Networks of ours: `ContainerSpec::network` says which.
+    Networks,
     /// A namespace of its own with loopback only.
     None,
     /// The host's.

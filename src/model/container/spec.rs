@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::name::Name;
+use crate::model::network::NetworkOptions;
 use crate::model::platform::Platform;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -88,6 +89,9 @@ pub struct ContainerSpec {
     /// `--no-hostname`: no /etc/hostname.
     #[serde(skip_serializing_if = "super::is_default")]
     pub no_hostname: bool,
+    /// `--network` (which ones), `-p`, `--dns` …
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub network: NetworkOptions,
     /// The whole command line that made it, for `inspect` (`.Config.CreateCommand`).
     #[serde(skip_serializing_if = "super::is_default")]
     pub create_command: Vec<String>,

@@ -219,7 +219,10 @@ fn rules() -> Vec<(&'static str, Rule)> {
         ("forward", rule().oifname().among(BRIDGES.name).ct_status(DNAT).accept()),
         ("forward", rule().iifname().among(OPEN.name).oifname().among(OPEN.name).accept()),
         ("forward", rule().oifname().among(BRIDGES.name).drop()),
-        ("leave", rule().iifname().oifname().among(SAME.name).ct_status(DNAT).masquerade()),
+        // To a published port of its own network, or of itself. (Where bridged packets pass here, nobody knows the
+        // interface that they came in by.)
+        ("leave", rule().ip(true).oifname().saddr4().among(SUBNETS4.name).ct_status(DNAT).masquerade()),
+        ("leave", rule().ip(false).oifname().saddr6().among(SUBNETS6.name).ct_status(DNAT).masquerade()),
         ("leave", rule().iifname().among(NATTED.name).oifname().not_among(BRIDGES.name).masquerade()),
     ]);
     list
@@ -411,7 +414,7 @@ mod tests {
         println!("{text}");
         for line in [
             "ct state established,related meta mark set meta mark | 0x10000000",
-            "iifname . oifname @same ct status dnat masquerade",
+            "oifname . ip saddr @subnets4 ct status dnat masquerade",
             "tcp . 8080 : 10.88.0.2 . 80",
             "192.0.2.2 . tcp . 81 : 10.88.0.2 . 80",
             "\"barge0\" . 10.88.0.0/16",

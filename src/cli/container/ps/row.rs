@@ -5,6 +5,7 @@ use crate::config::Program;
 use crate::engine::container::Listed;
 use crate::model::duration::in_words;
 use crate::model::lifecycle::Phase;
+use crate::model::network::{PublishedPort, merged};
 use crate::model::reference::Reference;
 use crate::model::size::ByteSize;
 use jiff::Timestamp;
@@ -135,6 +136,37 @@ impl Row<'_> {
         self.listed.mounts.iter().map(cut).collect::<Vec<_>>().join(",")
     }
 
+    /// `0.0.0.0:8080->80/tcp, 443/tcp`
+    fn ports(&self) -> String {
+        let docker = self.program == Program::Docker;
+        let published = &self.listed.ports;
+        let shown = if docker { published.clone() } else { merged(published) };
+        let mut words: Vec<String> = ranges(&shown);
+        if matches!(self.listed.phase, Phase::Running | Phase::Paused) {
+            let is_published =
+                |text: &String| shown.iter().any(|port| *text == format!("{}/{}", port.container, port.protocol));
+            words.extend(
+                self.listed.exposed_ports.iter().filter(|text| !is_published(text)).map(|text| printable(text)),
+            );
+        }
+        words.join(", ")
+    }
+
+    /// podman's objects.
+    fn port_objects(&self) -> Value {
+        let ports: Vec<Value> = merged(&self.listed.ports)
+            .iter()
+            .map(|port| {
+                let address = if port.address.is_unspecified() { String::new() } else { port.address.to_string() };
+                json!({
+                    "host_ip": address, "container_port": port.container, "host_port": port.host, "range": 1,
+                    "protocol": port.protocol,
+                })
+            })
+            .collect();
+        if ports.is_empty() { Value::Null } else { Value::Array(ports) }
+    }
+
     /// docker's JSON: every value is a string.
     pub(super) fn docker(&self) -> Value {
         let platform = crate::model::platform::Platform::own();
@@ -149,7 +181,7 @@ impl Row<'_> {
             "Names": self.listed.name,
             "Networks": self.listed.networks.join(","),
             "Platform": { "architecture": platform.architecture, "os": platform.os },
-            "Ports": "",
+            "Ports": self.ports(),
             "RunningFor": self.running_for(),
             "Size": self.shown_size(),
             "State": self.state(),
@@ -185,7 +217,7 @@ impl Row<'_> {
             "Pid": listed.pid,
             "Pod": "",
             "PodName": "",
-            "Ports": Value::Null,
+            "Ports": self.port_objects(),
             "Restarts": listed.restarts,
             "Size": listed.size.map(|(own, all)| json!({ "rootFsSize": all, "rwSize": own })),
             "StartedAt": seconds(&listed.started),
@@ -218,7 +250,7 @@ impl Row<'_> {
         put("RunningFor", self.running_for().into());
         put("Status", self.status().into());
         put("State", self.state().into());
-        put("Ports", "".into());
+        put("Ports", self.ports().into());
         put("Names", printable(&listed.name).into());
         put("Size", self.shown_size().into());
         put("Networks", listed.networks.join(",").into());
@@ -260,4 +292,28 @@ impl Row<'_> {
         }
         Value::Object(fields)
     }
+}
+
+/// Ports that follow each other on both sides are one range: `0.0.0.0:8080-8082->80-82/tcp`.
+fn ranges(ports: &[PublishedPort]) -> Vec<String> {
+    let mut sorted = ports.to_vec();
+    sorted.sort_by_key(|port| (port.address, port.protocol, port.container, port.host));
+    let mut words = Vec::new();
+    let mut rest = sorted.as_slice();
+    while let Some(first) = rest.first() {
+        let follows = |(index, port): &(usize, &PublishedPort)| {
+            port.address == first.address
+                && port.protocol == first.protocol
+                && usize::from(port.container) == usize::from(first.container) + index
+                && usize::from(port.host) == usize::from(first.host) + index
+        };
+        let count = rest.iter().enumerate().take_while(follows).count().max(1);
+        let last = &rest[count - 1];
+        words.push(match count {
+            1 => format!("{}->{}/{}", first.place(), first.container, first.protocol),
+            _ => format!("{}-{}->{}-{}/{}", first.place(), last.host, first.container, last.container, first.protocol),
+        });
+        rest = &rest[count..];
+    }
+    words
 }

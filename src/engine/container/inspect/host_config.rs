@@ -47,8 +47,8 @@ pub(super) fn host_config(engine: &Engine, container: &Container) -> Value {
             "Tag": spec.log.options.get("tag").cloned().unwrap_or_default(),
             "Size": spec.log.options.get("max-size").cloned().unwrap_or_else(|| "10m".into()),
         },
-        "NetworkMode": network_word(&modes.network),
-        "PortBindings": {},
+        "NetworkMode": network_word(spec),
+        "PortBindings": super::network::bindings(spec),
         "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
         "AutoRemove": spec.remove,
         "Annotations": spec.annotations,
@@ -69,7 +69,7 @@ pub(super) fn host_config(engine: &Engine, container: &Container) -> Value {
         ),
     });
     let modes = json!({
-        "Dns": [], "DnsOptions": [], "DnsSearch": [],
+        "Dns": spec.network.dns, "DnsOptions": spec.network.dns_options, "DnsSearch": spec.network.dns_search,
         "ExtraHosts": spec.extra_hosts,
         "GroupAdd": spec.process.groups,
         "IpcMode": match namespace_word(&modes.ipc) { word if word == "private" => "shareable".to_string(), word => word },
@@ -77,10 +77,10 @@ pub(super) fn host_config(engine: &Engine, container: &Container) -> Value {
         "UTSMode": namespace_word(&modes.uts),
         "UsernsMode": user_word(&modes.user),
         "IDMappings": id_mappings(container),
-        "Links": null,
+        "Links": links(spec),
         "OomScoreAdj": limits.oom_score_adj.unwrap_or(0),
         "Privileged": security.privileged,
-        "PublishAllPorts": false,
+        "PublishAllPorts": spec.network.publish_all,
         "ReadonlyRootfs": security.read_only,
         "SecurityOpt": security_options(security),
         "StorageOpt": null,
@@ -142,6 +142,11 @@ fn binds(spec: &ContainerSpec) -> Vec<String> {
         .collect()
 }
 
+fn links(spec: &ContainerSpec) -> Value {
+    let links: Vec<String> = spec.network.links.iter().map(|(name, alias)| format!("{name}:{alias}")).collect();
+    if links.is_empty() { Value::Null } else { json!(links) }
+}
+
 fn log_word(driver: LogDriver) -> &'static str {
     match driver {
         LogDriver::JsonFile => "json-file",
@@ -160,8 +165,9 @@ fn namespace_word(mode: &NamespaceMode) -> String {
     }
 }
 
-fn network_word(mode: &NetworkMode) -> String {
-    match mode {
+fn network_word(spec: &ContainerSpec) -> String {
+    match &spec.namespaces.network {
+        NetworkMode::Networks => spec.network.attachments.first().map_or("bridge".into(), |wish| wish.network.clone()),
         NetworkMode::Default => "default".into(),
         NetworkMode::None => "none".into(),
         NetworkMode::Host => "host".into(),

@@ -101,7 +101,7 @@ fn created(engine: &Engine, name: &str) -> Result<String> {
 }
 
 /// A time, or how long ago: `2026-01-31T12:00:00Z`, `1770000000`, `10m`, `1h30m`.
-fn until(text: &str) -> Result<Timestamp> {
+pub(crate) fn until(text: &str) -> Result<Timestamp> {
     let bad = || Fault::invalid(format!("{text:?}: not a time and not a duration such as 10m or 1h30m"));
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
@@ -139,7 +139,7 @@ impl Test {
                 mounts(container, &resolved(container)).contains(name)
                     || container.spec.mounts.iter().any(|mount| mount.source == *name)
             }
-            Test::Network(name) => networks(&container.spec.namespaces.network).contains(name),
+            Test::Network(name) => networks(&container.spec).contains(name),
             Test::Command(text) => resolved(container).args().first().is_some_and(|word| word.contains(text.as_str())),
             Test::Nothing => false,
         }

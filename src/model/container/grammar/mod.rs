@@ -7,6 +7,7 @@ mod environment;
 mod limits;
 mod mount;
 mod namespaces;
+mod port;
 mod security;
 mod words;
 
@@ -14,7 +15,8 @@ pub use device::{parse_device, parse_device_rate, parse_device_rule, parse_devic
 pub use environment::{parse_env_file, parse_label_file, resolve_env};
 pub use limits::{parse_cpus, parse_memory, parse_sysctl, parse_ulimit};
 pub use mount::{check_targets, parse_mount, parse_tmpfs, parse_volume};
-pub use namespaces::{parse_id_map, parse_mode, parse_network, parse_subordinate, parse_user_mode};
+pub use namespaces::{parse_id_map, parse_mode, parse_subordinate, parse_user_mode};
+pub use port::{NetworkWish, check_alias, parse_expose, parse_interface, parse_network, parse_publish};
 pub use security::{Option as SecurityOption, normalize_capability, parse_security_option};
 pub use words::{fields, key_value};
 

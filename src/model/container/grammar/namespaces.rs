@@ -1,6 +1,6 @@
-//! `--pid`, `--ipc`, `--uts`, `--cgroupns`, `--network`, `--userns`, `--uidmap`, `--subuidname`.
+//! `--pid`, `--ipc`, `--uts`, `--cgroupns`, `--userns`, `--uidmap`, `--subuidname`.
 
-use super::super::{IdRange, NamespaceMode, NetworkMode, UserMode};
+use super::super::{IdRange, NamespaceMode, UserMode};
 use super::refuse;
 use crate::fault::Fault;
 
@@ -16,23 +16,6 @@ pub fn parse_mode(flag: &str, text: &str, extra: &[&str]) -> Result<NamespaceMod
             Some(("pod", _)) => Err(refuse(&format!("{flag} {text}"), "pods are not built")),
             _ if text == "pod" => Err(refuse(&format!("{flag} {text}"), "pods are not built")),
             _ => Err(Fault::invalid(format!("unrecognized namespace mode {text} passed"))),
-        },
-    }
-}
-
-/// `none`, `host`, `container:NAME`, `ns:PATH`; the rest is not built.
-pub fn parse_network(text: &str) -> Result<NetworkMode, Fault> {
-    match text {
-        "" | "default" | "private" => Ok(NetworkMode::Default),
-        "none" => Ok(NetworkMode::None),
-        "host" => Ok(NetworkMode::Host),
-        text => match text.split_once(':') {
-            Some(("container", name)) if !name.is_empty() => Ok(NetworkMode::Container(name.into())),
-            Some(("ns", path)) if path.starts_with('/') => Ok(NetworkMode::Path(path.into())),
-            _ => Err(refuse(
-                &format!("--network {text}"),
-                "only none, host, container:NAME and ns:PATH are built; the default is a namespace with loopback only",
-            )),
         },
     }
 }
@@ -132,10 +115,6 @@ mod tests {
         }
         for text in ["foo", "container:", "ns:x", "pod", "shareable"] {
             assert!(parse_mode("--pid", text, &[]).is_err(), "{text}");
-        }
-        assert_eq!(parse_network("none").unwrap(), NetworkMode::None);
-        for text in ["bridge", "foo", "slirp4netns", "pasta:-t,80", "container:"] {
-            assert!(parse_network(text).is_err(), "{text}");
         }
     }
 
