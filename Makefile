@@ -15,7 +15,7 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 # What `make vmtest` runs in its machine: parts of tests' names. All of them: VMTEST=
 VMTEST ?= cgroup_v2 systemd:: apparmor:: roots::the_hosts roots::a_store container::pause
 
-.PHONY: help build check test test-unit vmtest demo bench golden man completions install uninstall faults attacks fuzz
+.PHONY: help build check test test-unit vmtest demo bench golden man completions install uninstall faults attacks fuzz sanitize
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\)[a-z ]*:.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -60,6 +60,9 @@ fuzz: ## the readers of other people's bytes, FUZZ_SECONDS (600) each: FUZZ_TARG
 	    $(CARGO) +nightly fuzz run $$target fuzz/work/$$target fuzz/corpus/$$target -- \
 	        -max_total_time=$(or $(FUZZ_SECONDS),600) -max_len=65536 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 || exit 1; \
 	done
+
+sanitize: ## what has unsafe code under AddressSanitizer, what needs no kernel under miri (nightly toolchain)
+	@contrib/sanitize
 
 demo: build ## the main job without any network: the embedded image, as root and as an ordinary user
 	@contrib/demo $(BINARY)

@@ -270,12 +270,18 @@ mod tests {
         assert_eq!(abstract_sockets(table), ["@/tmp/x"]);
     }
 
-    /// It looks at the machine of the tests, too, and finds what everybody has.
+    /// What can be looked at on the machine of the tests, too, without making anything.
     #[test]
     fn what_is_seen_survives_json() {
-        let seen = look();
-        assert!(seen.looked_at > 100 && seen.devices.iter().any(|device| device.path == "/dev/null"));
-        assert_eq!(seen.attempts.len(), probe::ATTEMPTS.len());
+        let attempts = probe::ATTEMPTS.iter().map(|attempt| (attempt.name().to_string(), attempt.make())).collect();
+        let seen = Seen {
+            descriptors: descriptors(),
+            namespaces: namespaces(),
+            processes: processes(),
+            attempts,
+            ..Seen::default()
+        };
+        assert!(seen.namespaces.contains_key("mnt") && seen.descriptors.contains_key(&1));
         assert_eq!(serde_json::from_str::<Seen>(&serde_json::to_string(&seen).unwrap()).unwrap(), seen);
     }
 }
