@@ -22,7 +22,8 @@ help: ## this list
 
 build: ## the release binary: static, one file
 	@contrib/need gcc libc6-dev
-	$(CARGO) build --release --locked
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null)} \
+	BARGE_COMMIT=$$(git rev-parse HEAD 2>/dev/null) $(CARGO) build --release --locked
 
 check: ## formatting and lints, no warning allowed
 	@contrib/need gcc libc6-dev

@@ -306,7 +306,7 @@ pub fn words(error: &Error) -> String {
 
 /// Without the ` (os error 2)` that Rust adds to the kernel's words. A name that happens to have it keeps it: only after
 /// the words for just that number it is Rust's.
-fn without_numbers(text: &str) -> String {
+pub(super) fn without_numbers(text: &str) -> String {
     const LEAD: &str = " (os error ";
     let mut kept = String::new();
     let mut rest = text;

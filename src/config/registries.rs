@@ -54,9 +54,11 @@ fn merge_daemon(registries: &mut Registries, text: &str) -> Result<()> {
     let daemon: Daemon =
         serde_json::from_str(text).map_err(|error| Fault::invalid(format!("loading daemon.json: {error}")))?;
     for prefix in daemon.insecure_registries {
-        // Networks (10.0.0.0/8) would need an address before there is a connection.
-        if !prefix.contains('/') {
-            put(registries, Rule { prefix, insecure: true, ..Rule::default() });
+        // Networks count for registries that are given by address: for a name there is none before the connection.
+        match crate::model::registries::parse_network(&prefix) {
+            Some(network) => registries.insecure_networks.push(network),
+            None if prefix.contains('/') => {}
+            None => put(registries, Rule { prefix, insecure: true, ..Rule::default() }),
         }
     }
     let mirrors = daemon.registry_mirrors.iter().filter_map(|url| {
@@ -256,6 +258,11 @@ mod tests {
         assert_eq!(places[0].reference.to_string(), "near.test/library/alpine");
         assert!(places[0].insecure && places[0].mirror && !places[1].insecure);
         assert!(registries.sources(&"reg.test:5000/x".parse().unwrap()).unwrap()[0].insecure);
+        for (name, insecure) in
+            [("10.1.2.3:5000/x", true), ("10.1.2.3/x", true), ("11.0.0.1:5000/x", false), ("ten.test/x", false)]
+        {
+            assert_eq!(registries.sources(&name.parse().unwrap()).unwrap()[0].insecure, insecure, "{name}");
+        }
         assert!(merge_daemon(&mut registries, "{").is_err());
     }
 }

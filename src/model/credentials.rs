@@ -101,6 +101,14 @@ impl Entry {
         Entry { auth: Some(STANDARD.encode(format!("{user}:{password}"))), ..Entry::default() }
     }
 
+    /// The same, with the token server (host and port) that may see it although it is not the registry's.
+    pub fn for_token_server(mut self, host: Option<String>) -> Self {
+        if let Some(host) = host {
+            self.rest.insert(TOKEN_SERVER.into(), host.into());
+        }
+        self
+    }
+
     /// What it says, when it says something.
     pub fn credentials(&self) -> Option<Credentials> {
         if let Some(token) = self.identity_token.as_ref().filter(|token| !token.is_empty()) {
@@ -118,7 +126,17 @@ impl Entry {
     }
 }
 
+/// Our own field of an entry; docker and podman leave it out when they write the file.
+const TOKEN_SERVER: &str = "tokenServer";
+
 impl AuthFile {
+    /// The token servers to which logins went: registry, and the server's host and port.
+    pub fn token_servers(&self) -> Vec<(String, String)> {
+        let server = |entry: &Entry| entry.rest.get(TOKEN_SERVER)?.as_str().map(str::to_string);
+        let registry = |key: &str| host_of(key).to_string();
+        self.auths.iter().filter_map(|(key, entry)| Some((registry(key), server(entry)?))).collect()
+    }
+
     /// Reads the text of an auth file; `legacy`: of a `.dockercfg`, whose top level is the `auths` map.
     pub fn parse(text: &str, legacy: bool) -> Result<Self, serde_json::Error> {
         if text.trim().is_empty() {

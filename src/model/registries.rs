@@ -15,6 +15,8 @@ pub struct Registries {
     pub aliases: BTreeMap<String, String>,
     /// Loopback registries may be spoken to without TLS (docker's rule).
     pub trust_loopback: bool,
+    /// Networks whose registries need no verified TLS: address and bits.
+    pub insecure_networks: Vec<(std::net::IpAddr, u8)>,
 }
 
 /// One `[[registry]]` table.
@@ -86,7 +88,8 @@ impl Registries {
 
     /// Where to look for `reference`, best first: mirrors, then the place itself (or where it was moved to).
     pub fn sources(&self, reference: &Reference) -> Result<Vec<Source>, Fault> {
-        let loopback = self.trust_loopback && is_loopback(&reference.domain);
+        let loopback =
+            (self.trust_loopback && is_loopback(&reference.domain)) || self.in_insecure_network(&reference.domain);
         let Some((rule, matched)) = self.rule(reference) else {
             return Ok(vec![Source { reference: reference.clone(), insecure: loopback, mirror: false }]);
         };
@@ -116,6 +119,12 @@ impl Registries {
         Ok(sources)
     }
 
+    /// Whether the place is an address in one of [`Registries::insecure_networks`].
+    pub fn in_insecure_network(&self, domain: &str) -> bool {
+        let Some(address) = address(domain) else { return false };
+        self.insecure_networks.iter().any(|(network, bits)| contains(*network, *bits, address))
+    }
+
     /// The rule with the longest matching prefix, and the part of the reference that it matched.
     fn rule(&self, reference: &Reference) -> Option<(&Rule, String)> {
         let full = reference.to_string();
@@ -124,6 +133,33 @@ impl Registries {
             .filter_map(|rule| Some((rule, matched(&rule.prefix, &full, reference)?)))
             .max_by_key(|(rule, matched)| (matched.len(), !rule.prefix.starts_with('*'), rule.prefix.len()))
     }
+}
+
+/// The address that a `host[:port]` is, unless it is a name.
+fn address(domain: &str) -> Option<std::net::IpAddr> {
+    if let Some(rest) = domain.strip_prefix('[') {
+        return rest.split(']').next()?.parse().ok();
+    }
+    domain.rsplit_once(':').map_or(domain, |(host, _)| host).parse().ok()
+}
+
+/// Whether the first `bits` bits are the same.
+fn contains(network: std::net::IpAddr, bits: u8, address: std::net::IpAddr) -> bool {
+    use std::net::IpAddr::{V4, V6};
+    let (network, address, length) = match (network, address) {
+        (V4(network), V4(address)) => (u128::from(network.to_bits()), u128::from(address.to_bits()), 32),
+        (V6(network), V6(address)) => (network.to_bits(), address.to_bits(), 128),
+        _ => return false,
+    };
+    let rest = u32::from(length - bits.min(length));
+    network.checked_shr(rest) == address.checked_shr(rest)
+}
+
+/// `10.0.0.0/8`, `fd00::/8`; `None`: that is no network.
+pub fn parse_network(text: &str) -> Option<(std::net::IpAddr, u8)> {
+    let (address, bits) = text.split_once('/')?;
+    let (address, bits): (std::net::IpAddr, u8) = (address.parse().ok()?, bits.parse().ok()?);
+    (bits <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, bits))
 }
 
 /// How much of `full` the prefix covers, when it does.

@@ -113,6 +113,11 @@ pub(super) fn judge(realm: &str, registry_scheme: &str, registry: &str, trusted:
     Ok(if own { Realm::Own } else { Realm::Foreign })
 }
 
+/// Host and port of a realm.
+pub(super) fn authority(realm: &str) -> Option<String> {
+    Some(realm.parse::<ureq::http::Uri>().ok()?.authority()?.as_str().to_ascii_lowercase())
+}
+
 /// The same name, or names of one registrable domain.
 fn same_owner(one: &str, other: &str) -> bool {
     let (one, other) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());

@@ -27,6 +27,10 @@ pub struct Settings {
     pub retry: Retry,
     /// Token servers (HOST or HOST:PORT) that may see the credentials of any registry.
     pub token_hosts: Vec<String>,
+    /// Token servers that have seen a login: the registry, and the server's host and port.
+    pub known_token_hosts: Vec<(String, String)>,
+    /// The user gives the credentials with this very command, for the registry that it names.
+    pub credentials_given: bool,
 }
 
 /// Finds the credentials for `host[:port][/path]`.

@@ -87,7 +87,7 @@ impl Failure {
             Failure::Untrusted(_) => fault
                 .hint("put the registry's CA into /etc/containers/certs.d/HOST:PORT/ca.crt, or use --tls-verify=false"),
             Failure::ForeignRealm(_) => {
-                fault.hint("if you trust that host, name it in the environment variable BARGE_TOKEN_HOSTS")
+                fault.hint("its TLS is not verified; if you trust that host, name it in the environment variable BARGE_TOKEN_HOSTS")
             }
             Failure::Status { status: 401, .. } => fault.hint("`login` to the registry first"),
             Failure::Status { status: 429, .. } => {

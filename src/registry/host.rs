@@ -1,7 +1,7 @@
 //! One registry: how it is reached, what it wants to see, and the tokens it gave.
 
 use super::Failure;
-use super::challenge::{self, Challenge};
+use super::challenge::{self, Challenge, Realm};
 use super::client::{Client, Exchange, Reply, Repository};
 use super::token::{self, Token, TokenRequest};
 use crate::model::credentials::Credentials;
@@ -125,7 +125,7 @@ impl Host {
         if let Some(token) = tokens.get(&key).filter(|token| token.until > Instant::now()) {
             return Ok(Some(format!("Bearer {}", token.value)));
         }
-        let owner = challenge::judge(&realm, self.scheme(client)?, &self.authority, &client.settings.token_hosts)?;
+        let owner = self.judge(client, &realm)?;
         let mut wanted = scopes.to_vec();
         // A registry behind a rewriting proxy knows its names better than we do.
         let told = scope.into_iter().filter(|scope| !scopes.is_empty() && scope.starts_with("repository:"));
@@ -146,6 +146,21 @@ impl Host {
         let value = format!("Bearer {}", token.value);
         tokens.insert(key, token);
         Ok(Some(value))
+    }
+}
+
+impl Host {
+    /// Whether a token server that this registry names may see credentials.
+    fn judge(&self, client: &Client<'_>, realm: &str) -> Result<Realm, Failure> {
+        let settings = &client.settings;
+        let known = settings.known_token_hosts.iter().filter(|(registry, _)| *registry == self.name);
+        let trusted: Vec<String> = settings.token_hosts.iter().chain(known.map(|(_, host)| host)).cloned().collect();
+        let scheme = self.scheme(client)?;
+        let judged = challenge::judge(realm, scheme, &self.authority, &trusted)?;
+        // Whoever gives a password for this registry just now, and speaks with it and nobody else, lets it say where the
+        // password is tried: it could as well ask for it itself.
+        let verified = scheme == "https" && !self.insecure && settings.tls_verify != Some(false);
+        Ok(if settings.credentials_given && verified { Realm::Own } else { judged })
     }
 }
 
@@ -214,20 +229,18 @@ impl Host {
 }
 
 impl Client<'_> {
-    /// Whether the registry lets in whoever has these credentials (`GET /v2/`).
-    pub fn try_login(&self, domain: &str, insecure: bool) -> Result<(), Failure> {
+    /// Whether the registry lets in whoever has these credentials (`GET /v2/`). Returns the token server that has seen them,
+    /// when it has another owner than the registry.
+    pub fn try_login(&self, domain: &str, insecure: bool) -> Result<Option<String>, Failure> {
         let host = self.host(domain, insecure);
         let request = Request { method: "GET", target: "/v2/".into(), ..Request::default() };
         self.patiently(|| host.send(self, "", &request)?.success().map(drop))?;
+        let Some(Challenge::Bearer { realm, .. }) = lock(&host.challenge).clone() else { return Ok(None) };
         // Whoever was not shown the credentials has not proved them.
-        match lock(&host.challenge).clone() {
-            Some(Challenge::Bearer { realm, .. })
-                if challenge::judge(&realm, host.scheme(self)?, &host.authority, &self.settings.token_hosts)?
-                    == challenge::Realm::Foreign =>
-            {
-                Err(Failure::ForeignRealm(realm))
-            }
-            _ => Ok(()),
+        if host.judge(self, &realm)? == Realm::Foreign {
+            return Err(Failure::ForeignRealm(realm));
         }
+        let own = challenge::judge(&realm, host.scheme(self)?, &host.authority, &[])? == Realm::Own;
+        Ok(challenge::authority(&realm).filter(|_| !own))
     }
 }

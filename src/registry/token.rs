@@ -44,7 +44,7 @@ pub(super) fn fetch(client: &Client<'_>, request: &TokenRequest<'_>, insecure: b
     let credentials = request.credentials.filter(|_| request.owner == Realm::Own);
     if request.credentials.is_some() && credentials.is_none() {
         log::warn!(
-            "token server {} has another owner: credentials are not sent there (see BARGE_TOKEN_HOSTS)",
+            "token server {} has another owner: credentials are not sent there (`login` to the registry allows it)",
             request.realm
         );
     }

@@ -29,6 +29,12 @@ pub fn exec(request: Exec) -> Result<Running> {
     Ok(running)
 }
 
+/// An id that the namespace of a process has: 0, if it has that.
+fn first_id(pid: i32, file: &str) -> u32 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    crate::sys::idmap::parse_map(&text).iter().map(|line| line.inside).min().unwrap_or(0)
+}
+
 fn plan(request: Exec) -> Result<Plan> {
     let Exec { join, stdio, preserved } = request;
     let gone = || Fault::new(Kind::Conflict, "the container is not running: container state improper");
@@ -57,7 +63,8 @@ fn plan(request: Exec) -> Result<Plan> {
     let user = kinds & libc::CLONE_NEWUSER != 0;
     steps.push(Step::Join { fd: container, kinds, what: "the container's namespaces".into() });
     if user {
-        steps.push(Step::BecomeRoot { uid: 0, gid: 0, groups: facts.may_set_groups });
+        let (uid, gid) = (first_id(join.pid, "uid_map"), first_id(join.pid, "gid_map"));
+        steps.push(Step::BecomeRoot { uid, gid, groups: facts.may_set_groups });
     }
     let own_pids = join.namespaces.contains(&LinuxNamespaceType::Pid);
     if own_pids {

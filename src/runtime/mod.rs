@@ -74,6 +74,9 @@ pub struct Manner {
     pub bundle: PathBuf,
 }
 
+/// The annotation with which crun, and we, leave a container the supplementary groups of whoever starts it.
+pub const KEEP_GROUPS: &str = "run.oci.keep_original_groups";
+
 /// Which system calls a container may make.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Seccomp {

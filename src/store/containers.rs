@@ -100,6 +100,9 @@ pub struct ContainerRecord {
     /// That is not the one it was started with: that one was killed, and with it went the way in (and a terminal).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
+    /// Somebody asked for its end: `stop`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped_by_user: bool,
     /// How it ended.
     #[serde(default)]
     pub exit: ExitReason,
@@ -583,6 +586,7 @@ pub(super) fn record_for_test(digit: u8, name: &str, layers: Vec<Digest>) -> Con
         process: None,
         monitor: None,
         adopted: false,
+        stopped_by_user: false,
         exit: ExitReason::default(),
         restart_count: 0,
         place: Place::Disk,

@@ -89,6 +89,13 @@ pub fn start_time(pid: i32) -> io::Result<Option<u64>> {
     }
 }
 
+/// The parent of a process, if there is one and it is in our sight.
+pub fn parent(pid: i32) -> Option<i32> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let end = stat.iter().rposition(|&byte| byte == b')')?;
+    std::str::from_utf8(stat.get(end + 1..)?).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// The command's name, in parentheses, may hold anything: fields are counted from the last parenthesis.
 fn parse_start_time(stat: &[u8]) -> Option<u64> {
     parse_stat(stat).and_then(|(ended, time)| (!ended).then_some(time))

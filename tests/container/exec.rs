@@ -101,3 +101,23 @@ fn privileges_are_the_containers_unless_asked_for() {
     assert_ne!(line("--privileged"), main);
     assert!(line("-u 1000").ends_with("\t0000000000000000"));
 }
+
+#[test]
+fn sessions_are_listed_as_long_as_they_run() {
+    everywhere(|sandbox| {
+        sandbox.start_sleeper("web");
+        let ids = || sandbox.run("inspect -f '{{range .ExecIDs}}{{.}} {{end}}' web").ok().text().to_string();
+        assert_eq!(ids(), "");
+        let session = sandbox.run("exec -d web sh -c 'while ! [ -e /go ]; do sleep 0.02; done'").ok();
+        assert_eq!(session.text().len(), 64);
+        assert_eq!(ids(), session.text());
+        sandbox.run("exec web touch /go").ok().forget();
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while !ids().is_empty() {
+            assert!(std::time::Instant::now() < end, "it is listed still");
+        }
+        // docker prints nothing.
+        sandbox.run_as("docker", "exec -d web true").ok().stdout_is("").forget();
+        sandbox.run("rm -f -t 0 web").ok().forget();
+    });
+}

@@ -58,3 +58,18 @@ fn all_of_them() {
     sandbox.run("stop nothing").fails().code(125);
     sandbox.run("stop --ignore nothing").ok().is("");
 }
+
+#[test]
+fn who_asked_for_the_end_is_known() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.start_sleeper("web");
+    let told = |sandbox: &Sandbox| sandbox.run("inspect -f {{.State.StoppedByUser}} web").ok().text().to_string();
+    assert_eq!(told(&sandbox), "false");
+    sandbox.run("stop -t 1 web").ok().forget();
+    assert_eq!(told(&sandbox), "true");
+    sandbox.run("start web").ok().forget();
+    assert_eq!(told(&sandbox), "false");
+    sandbox.run("kill web").ok().forget();
+    sandbox.run("wait web").ok().forget();
+    assert_eq!(told(&sandbox), "false");
+}

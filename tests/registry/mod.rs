@@ -6,6 +6,7 @@ mod busy;
 mod names;
 mod platform;
 mod proxy;
+mod realm;
 mod redirect;
 mod shared;
 mod slow;

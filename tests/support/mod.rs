@@ -19,6 +19,7 @@ mod machine;
 mod need;
 mod registry;
 mod sandbox;
+pub mod tls;
 
 pub use finished::Finished;
 pub use machine::Machine;

@@ -19,14 +19,14 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args, engine: &Engine) -> Result<()> {
     args.create.streams()?;
-    args.create.check_id_file()?;
     let spec = args.create.spec(&Host::new(&engine.config))?;
+    let id_file = args.create.open_id_file()?;
     let id = container::create(
         engine,
         spec,
         &args.create.options()?,
         &*progress_in(engine.config.program, args.create.quiet, Place::Error),
     )?;
-    args.create.write_id_file(&id)?;
+    id_file.map(|file| file.write(&id)).transpose()?;
     output::line(id)
 }

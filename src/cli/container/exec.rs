@@ -2,6 +2,7 @@
 
 use crate::cli::error::Usage;
 use crate::cli::flags::Host;
+use crate::cli::output;
 use crate::cli::terminal::attach::{self, AttachOptions};
 use crate::config::Program;
 use crate::engine::Engine;
@@ -97,9 +98,11 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
         preserve_fds: args.preserve_fds,
         attach: (!args.detach).then(|| relayed.streams()),
     };
-    match container::exec(engine, &id, &options)? {
+    let session = container::exec(engine, &id, &options)?;
+    match session.attachment {
         Some(attachment) => attach::follow_process(attachment, &relayed),
-        None => Ok(()),
+        None if host.program == Program::Docker => Ok(()),
+        None => output::line(session.id),
     }
 }
 

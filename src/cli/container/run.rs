@@ -35,7 +35,6 @@ pub struct Args {
 pub fn run(args: &Args, engine: &Engine) -> Result<()> {
     let host = Host::new(&engine.config);
     let streams = args.create.streams()?;
-    args.create.check_id_file()?;
     let mut spec = args.create.spec(&host)?;
     spec.detach_keys.clone_from(&args.detach_keys);
     if args.detach && streams.is_some() && host.program == Program::Docker {
@@ -64,9 +63,10 @@ pub fn run(args: &Args, engine: &Engine) -> Result<()> {
             preserve_fds: spec.process.preserve_fds > 0,
         },
     };
+    let id_file = args.create.open_id_file()?;
     let (id, started) =
         container::run(engine, spec, &options_of_run, &*progress_in(host.program, args.create.quiet, Place::Error))?;
-    args.create.write_id_file(&id)?;
+    id_file.map(|file| file.write(&id)).transpose()?;
     match started {
         Started::Running { attachment: Some(attachment), .. } => attach::follow(engine, attachment, &options),
         _ => output::line(id),

@@ -20,7 +20,7 @@ use crate::fault::Fault;
 use crate::model::container::grammar::{key_value, parse_label_file};
 use crate::model::container::{ContainerSpec, ImageSource, PullPolicy, RestartPolicy};
 use crate::model::platform::Platform;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::path::PathBuf;
 
 /// The flags.
@@ -189,7 +189,8 @@ impl CreateFlags {
         };
         let path = host.absolute(path)?;
         if !path.is_dir() {
-            return Err(Fault::invalid(format!("rootfs {}: no such directory", path.display())).into());
+            let why = if path.exists() { "not a directory" } else { "no such directory" };
+            return Err(Fault::invalid(format!("rootfs {}: {why}", path.display())).into());
         }
         Ok(ImageSource::Rootfs { path, overlay })
     }
@@ -282,30 +283,53 @@ impl CreateFlags {
         Ok(CreateOptions { replace: self.replace, pull })
     }
 
-    /// Refuses a `--cidfile` that exists; called before anything is made.
-    pub fn check_id_file(&self) -> Result<()> {
-        match &self.cidfile {
-            Some(path) if path.exists() => Err(Fault::invalid(format!(
+    /// Makes the `--cidfile`, before anything else is made: refuses one that exists, or that can't be.
+    pub fn open_id_file(&self) -> Result<Option<IdFile>> {
+        let Some(path) = &self.cidfile else { return Ok(None) };
+        match std::fs::OpenOptions::new().write(true).create_new(true).open(path) {
+            Ok(file) => Ok(Some(IdFile { path: path.clone(), file, written: false })),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(Fault::invalid(format!(
                 "container id file exists. Ensure another container is not using it or delete {}",
                 path.display()
             ))
             .into()),
-            _ => Ok(()),
+            Err(why) => {
+                let what = format!(
+                    "opening cidfile {}: {}",
+                    path.display(),
+                    crate::cli::error::without_numbers(&why.to_string())
+                );
+                Err(Fault::new(crate::fault::Kind::Unavailable, what).into())
+            }
         }
     }
+}
 
-    /// Writes the `--cidfile`.
-    pub fn write_id_file(&self, id: &crate::model::id::ContainerId) -> Result<()> {
+/// The `--cidfile`, which goes again unless it gets its id.
+#[derive(Debug)]
+pub struct IdFile {
+    path: PathBuf,
+    file: std::fs::File,
+    written: bool,
+}
+
+impl IdFile {
+    /// Writes the id into it.
+    pub fn write(mut self, id: &crate::model::id::ContainerId) -> Result<()> {
         use std::io::Write as _;
-        let Some(path) = &self.cidfile else { return Ok(()) };
-        let write = || {
-            let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path)?;
-            file.write_all(id.as_str().as_bytes())
-        };
-        write().map_err(|why: std::io::Error| {
-            Fault::new(crate::fault::Kind::Unavailable, format!("writing container id file {}: {why}", path.display()))
-                .into()
-        })
+        self.file
+            .write_all(id.as_str().as_bytes())
+            .with_context(|| format!("writing container id file {}", self.path.display()))?;
+        self.written = true;
+        Ok(())
+    }
+}
+
+impl Drop for IdFile {
+    fn drop(&mut self) {
+        if !self.written {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 

@@ -37,6 +37,9 @@ fn words(program: Program, client: &Value) -> String {
                 ("Built:", text("BuiltTime")),
                 ("OS/Arch:", text("OsArch")),
             ] {
+                if value.is_empty() {
+                    continue;
+                }
                 out.push_str(&format!(" {indent}{name:width$}{value}\n", width = 19 - indent.len()));
             }
         }

@@ -115,7 +115,12 @@ pub fn namespace_types(spec: &ContainerSpec, facts: &Facts) -> Vec<LinuxNamespac
 }
 
 fn annotations(spec: &ContainerSpec) -> HashMap<String, String> {
-    spec.annotations.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    let mut annotations: HashMap<_, _> =
+        spec.annotations.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    if spec.process.groups.iter().any(|group| group == "keep-groups") {
+        annotations.insert(crate::runtime::KEEP_GROUPS.into(), "1".into());
+    }
+    annotations
 }
 
 fn id_mappings(ranges: &[crate::model::container::IdRange]) -> Result<Vec<LinuxIdMapping>> {

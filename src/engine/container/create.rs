@@ -103,6 +103,7 @@ pub(super) fn make(
         process: None,
         monitor: None,
         adopted: false,
+        stopped_by_user: false,
         exit: ExitReason::default(),
         restart_count: 0,
         place,
@@ -137,6 +138,8 @@ fn apply_defaults(defaults: &crate::config::Defaults, spec: &mut ContainerSpec) 
 /// What can be refused before anything is made.
 fn check(spec: &ContainerSpec) -> Result<()> {
     bundle::check_sysctls(spec)?;
+    let set = |set: &Option<String>| set.clone().unwrap_or_default();
+    crate::runtime::cgroup::cpuset::check(&set(&spec.resources.cpuset_cpus), &set(&spec.resources.cpuset_mems))?;
     if let Some(name) = &spec.hostname {
         if spec.namespaces.uts == NamespaceMode::Host {
             return Err(Fault::invalid("cannot set hostname when using the host's UTS namespace").into());

@@ -8,6 +8,7 @@ use crate::engine::user::{self, Files};
 use crate::engine::{Engine, user::Account};
 use crate::fault::Fault;
 use crate::model::container::{ContainerSpec, LogDriver, UserMode};
+use crate::model::digest::Digest;
 use crate::model::id::ContainerId;
 use crate::model::lifecycle::Phase;
 use crate::monitor::client::Client;
@@ -17,6 +18,8 @@ use crate::store::{Container, ProcessIdentity};
 use crate::sys::path::Root;
 use crate::sys::pid::start_time;
 use anyhow::{Context, Result};
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// What is to run, and how. What is left open is as in the container's own process.
@@ -44,7 +47,7 @@ pub struct ExecOptions {
 
 /// Runs it. The attachment ends with the process's exit; there is nothing to clean up afterwards.
 /// Faults: `CommandNotFound` (127), `NotExecutable` (126).
-pub fn exec(engine: &Engine, id: &ContainerId, options: &ExecOptions) -> Result<Option<Attachment>> {
+pub fn exec(engine: &Engine, id: &ContainerId, options: &ExecOptions) -> Result<Session> {
     let container = settled(engine, id)?;
     let process = running(engine, &container)?;
     let spec = adapt(&container.spec, options);
@@ -80,9 +83,65 @@ pub fn exec(engine: &Engine, id: &ContainerId, options: &ExecOptions) -> Result<
         descriptors.attach = Some(theirs);
         attachment = Some(ours);
     }
-    let started = monitor::spawn(&config, descriptors, engine.take_standby())?.start(&[])?;
+    let handle = monitor::spawn(&config, descriptors, engine.take_standby())?;
+    let session = session_id(&container, handle.monitor_pid, start_time(handle.monitor_pid)?.unwrap_or(0));
+    let started = handle.start(&[])?;
     started.warnings.iter().for_each(|warning| log::warn!("{warning}"));
-    Ok(attachment)
+    Ok(Session { id: session, attachment })
+}
+
+/// What runs now.
+#[derive(Debug)]
+pub struct Session {
+    /// 64 hex digits: what `inspect` lists as long as it runs.
+    pub id: String,
+    /// `None`: in the background.
+    pub attachment: Option<Attachment>,
+}
+
+fn session_id(container: &Container, pid: i32, start_time: u64) -> String {
+    Digest::of(format!("{} {pid} {start_time}", container.id).as_bytes()).hex().to_string()
+}
+
+/// The sessions that run in a container. Nothing is written down of them: the kernel knows whose monitors have a process
+/// in the container's mounts.
+pub(super) fn sessions(container: &Container) -> Vec<String> {
+    let Some(process) = &container.process else { return Vec::new() };
+    let mounts = |pid: i32| std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+    let Some(own) = mounts(process.pid) else { return Vec::new() };
+    let program = |pid: i32| {
+        let meta = std::fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+        Some((meta.dev(), meta.ino()))
+    };
+    let ours = program(std::process::id() as i32).or(Some((0, 0)));
+    let pids: Vec<i32> = std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    let monitors: BTreeSet<i32> = pids
+        .iter()
+        .copied()
+        .filter(|pid| {
+            // One that stood by for its command has that command's words.
+            let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            words.split(|byte| *byte == 0).take(2).any(|word| word == b"@monitor") || program(*pid) == ours
+        })
+        .collect();
+    let mut sessions = BTreeSet::new();
+    for pid in pids.into_iter().filter(|pid| !monitors.contains(pid) && mounts(*pid).as_ref() == Some(&own)) {
+        // Its parent, or with a process in between that waits.
+        let parent = crate::sys::pid::parent(pid).filter(|parent| *parent > 1);
+        let above = parent.and_then(crate::sys::pid::parent);
+        let monitor = [parent, above].into_iter().flatten().find(|pid| monitors.contains(pid));
+        if let Some(monitor) = monitor.filter(|pid| container.monitor.as_ref().is_none_or(|own| own.pid != *pid))
+            && let Ok(Some(time)) = start_time(monitor)
+        {
+            sessions.insert(session_id(container, monitor, time));
+        }
+    }
+    sessions.into_iter().collect()
 }
 
 /// The container's process, unless it can't have another one beside it.
@@ -167,6 +226,7 @@ fn account(
     }
     let read = |path: &str| root.read_small_file(path, user::MOST_BYTES).ok().flatten().unwrap_or_default();
     let files = Files { passwd: read("etc/passwd"), group: read("etc/group") };
-    let groups = if options.user.is_none() { container.spec.process.groups.as_slice() } else { &[] };
-    user::look_up(&who, groups, &files)
+    let mut groups = if options.user.is_none() { container.spec.process.groups.clone() } else { Vec::new() };
+    groups.retain(|group| group != "keep-groups");
+    user::look_up(&who, &groups, &files)
 }

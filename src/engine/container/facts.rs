@@ -114,10 +114,8 @@ fn account(engine: &Engine, spec: &ContainerSpec, own: &Resolved, tree: &Seen) -
         who = format!("{uid}:{gid}");
     }
     let groups: Vec<String> = spec.process.groups.iter().filter(|group| *group != "keep-groups").cloned().collect();
-    if groups.len() < spec.process.groups.len() {
-        return Err(Fault::unsupported("--group-add keep-groups: not built yet").into());
-    }
     let mut account = user::look_up(&who, &groups, &known)?;
+    check_mapped(engine, own, &account)?;
     if let (UserMode::KeepId { uid, gid }, Some(name)) = (&spec.namespaces.user, &engine.config.user) {
         // podman: the caller is known inside by the caller's name, whoever runs the command.
         let (uid, gid) = (uid.unwrap_or(engine.config.uid), gid.unwrap_or(engine.config.gid));
@@ -138,6 +136,47 @@ fn account(engine: &Engine, spec: &ContainerSpec, own: &Resolved, tree: &Seen) -
         }
     }
     Ok((account, known))
+}
+
+/// Refuses a user or group that the container's user namespace has no id for, before the kernel does in few words.
+fn check_mapped(engine: &Engine, own: &Resolved, account: &Account) -> Result<()> {
+    if own.ids.is_none() && !engine.config.rootless {
+        return Ok(());
+    }
+    for (what, id, file, ranges) in [
+        ("user", account.uid, "/proc/self/uid_map", own.ids.as_ref().map(|ids| &ids.uids)),
+        ("group", account.gid, "/proc/self/gid_map", own.ids.as_ref().map(|ids| &ids.gids)),
+    ] {
+        let mut lines: Vec<(u32, u32)> = match ranges {
+            Some(ranges) => ranges.iter().map(|range| (range.inside, range.count)).collect(),
+            None => {
+                let text = std::fs::read_to_string(file).with_context(|| format!("reading {file}"))?;
+                crate::sys::idmap::parse_map(&text).iter().map(|line| (line.inside, line.count)).collect()
+            }
+        };
+        if lines.iter().any(|(first, count)| id >= *first && id - first < *count) {
+            continue;
+        }
+        lines.sort_unstable();
+        let mut there: Vec<(u32, u32)> = Vec::new();
+        for (first, count) in lines {
+            match there.last_mut() {
+                Some((_, last)) if *last + 1 == first => *last = first + (count - 1),
+                _ => there.push((first, first + (count - 1))),
+            }
+        }
+        let words: Vec<_> = there
+            .iter()
+            .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
+            .collect();
+        return Err(Fault::invalid(format!(
+            "{what} {id} does not exist in the container's user namespace, which has the ids {}",
+            words.join(", ")
+        ))
+        .hint("more ids come from longer ranges in /etc/subuid and /etc/subgid, or from --uidmap")
+        .into());
+    }
+    Ok(())
 }
 
 /// What the caller's group is called on the host; else as the caller.

@@ -22,6 +22,7 @@ pub fn inspect(engine: &Engine, id: &ContainerId, size: bool) -> Result<Value> {
     let container = exited::settled(engine, id)?;
     let own = resolved(&container);
     let docker = engine.config.program == Program::Docker;
+    let sessions = if exited::runs(&container) { super::exec::sessions(&container) } else { Vec::new() };
     let args = own.args();
     let dirs = container.dirs();
     let run = |name: &str| dirs.run.join(name).to_string_lossy().into_owned();
@@ -60,7 +61,7 @@ pub fn inspect(engine: &Engine, id: &ContainerId, size: bool) -> Result<Value> {
         "AppArmorProfile": super::apparmor::shown(&container.spec.security, engine.config.rootless),
         "EffectiveCaps": capabilities,
         "BoundingCaps": capabilities,
-        "ExecIDs": if docker { Value::Null } else { json!([]) },
+        "ExecIDs": if docker && sessions.is_empty() { Value::Null } else { json!(sessions) },
         "GraphDriver": graph_driver(engine, &container),
         "Mounts": mounts(&container, &own),
         "Dependencies": [],
@@ -119,7 +120,7 @@ fn state(engine: &Engine, container: &Container) -> Value {
         "CheckpointedAt": NEVER,
         "RestoredAt": NEVER,
         "Checkpointed": false,
-        "StoppedByUser": false,
+        "StoppedByUser": container.stopped_by_user,
     });
     // podman always has the field; in docker's it is there only with a check, and scripts ask whether it is.
     if engine.config.program == Program::Podman {

@@ -112,6 +112,7 @@ fn try_launch(engine: &Engine, container: &mut LockedContainer, options: &StartO
     record.process = Some(identity(handle.pid, handle.start_time));
     record.monitor = Some(identity(handle.monitor_pid, handle.monitor_start_time));
     record.adopted = false;
+    record.stopped_by_user = false;
     record.started = Some(super::now());
     record.finished = None;
     record.exit = ExitReason::default();

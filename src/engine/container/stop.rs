@@ -60,6 +60,13 @@ fn end(engine: &Engine, id: &ContainerId, options: &StopOptions) -> Result<Stopp
     let Some(process) = identity::process(engine, container.process.as_ref())? else {
         return Ok(Stopped::Stopped);
     };
+    // Gone meanwhile: then nobody asks.
+    if let Ok(mut locked) = engine.store.lock_container(id)
+        && locked.process == container.process
+    {
+        locked.record_mut().stopped_by_user = true;
+        locked.save_for_this_boot()?;
+    }
     let own = resolved(&container);
     let signal = options.signal.unwrap_or(if own.stop_signal > 0 { own.stop_signal } else { libc::SIGTERM });
     let seconds = options.timeout.unwrap_or(i64::from(own.stop_timeout));

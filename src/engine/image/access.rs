@@ -39,6 +39,7 @@ pub fn client<'a>(config: &'a Config, access: &'a Access) -> Result<Client<'a>> 
             auth::read(config, access.authfile.as_deref())?
         }
     };
+    let known_token_hosts = files.iter().flat_map(|read| read.file.token_servers()).collect();
     let source = move |repository: &str| -> Result<Option<Credentials>> {
         if let Some((user, password)) = &access.creds {
             return Ok(Some(Credentials::Basic { user: user.clone(), password: password.clone() }));
@@ -56,7 +57,8 @@ pub fn client<'a>(config: &'a Config, access: &'a Access) -> Result<Client<'a>> 
         }
         Ok(None)
     };
-    Ok(Client::new(settings(config, access), Box::new(source)))
+    let settings = Settings { known_token_hosts, ..settings(config, access) };
+    Ok(Client::new(settings, Box::new(source)))
 }
 
 fn settings(config: &Config, access: &Access) -> Settings {
@@ -77,6 +79,8 @@ fn settings(config: &Config, access: &Access) -> Settings {
             .map(|host| host.trim().to_string())
             .filter(|host| !host.is_empty())
             .collect(),
+        known_token_hosts: Vec::new(),
+        credentials_given: access.creds.is_some(),
     }
 }
 

@@ -42,8 +42,9 @@ pub fn login(config: &Config, registry: &str, user: &str, password: &str, access
     let client = access::client(config, &trial)?;
     let rules = registries::read(config)?;
     let insecure = rules.rules.iter().any(|rule| rule.prefix == host && rule.insecure)
-        || (rules.trust_loopback && is_loopback(host));
-    client.try_login(host, insecure).map_err(|failure| match failure {
+        || (rules.trust_loopback && is_loopback(host))
+        || rules.in_insecure_network(host);
+    let token_server = client.try_login(host, insecure).map_err(|failure| match failure {
         Failure::Status { status: 401 | 403, .. } => {
             Fault::new(Kind::Unauthorized, format!("logging into {key:?}: invalid username/password")).into()
         }
@@ -53,6 +54,9 @@ pub fn login(config: &Config, registry: &str, user: &str, password: &str, access
     let mut file = auth::load(&path, false)?.unwrap_or_default();
     if let Some(helper) = helper_of(&file, host) {
         keep_in_helper(&helper, helper_key(host), user, password)?;
+        if token_server.is_some() {
+            file.auths.insert(key, Entry::default().for_token_server(token_server));
+        }
     } else {
         let name = if host == "docker.io" && config.program == crate::config::Program::Docker {
             helper_key(host).to_string()
@@ -60,7 +64,7 @@ pub fn login(config: &Config, registry: &str, user: &str, password: &str, access
             key
         };
         file.remove(&name);
-        file.auths.insert(name, Entry::basic(user, password));
+        file.auths.insert(name, Entry::basic(user, password).for_token_server(token_server));
     }
     auth::write(&path, &file)?;
     Ok(path)

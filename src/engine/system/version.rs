@@ -40,12 +40,35 @@ pub fn version(program: Program) -> Version {
         api_version: env!("CARGO_PKG_VERSION").to_string(),
         // Scripts print it; there is no Go here.
         go_version: String::new(),
-        git_commit: String::new(),
-        built_time: "Thu Jan  1 00:00:00 1970".to_string(),
-        built: 0,
+        git_commit: option_env!("BARGE_COMMIT").unwrap_or_default().to_string(),
+        built_time: built().map(words).unwrap_or_default(),
+        built: built().map_or(0, jiff::Timestamp::as_second),
         os_arch: format!("{}/{}", platform.os, platform.architecture),
         os: platform.os,
         arch: platform.architecture,
     };
     Version { client: component.clone(), server: component }
+}
+
+/// When the sources were last changed, as far as whoever built us told: `make build` does. The same sources make the same
+/// program.
+fn built() -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_second(option_env!("SOURCE_DATE_EPOCH")?.parse().ok()?).ok()
+}
+
+/// As Go's `time.ANSIC`, like podman.
+fn words(time: jiff::Timestamp) -> String {
+    time.strftime("%a %b %e %H:%M:%S %Y").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_podmans_form() {
+        let time = |seconds| words(jiff::Timestamp::from_second(seconds).unwrap());
+        assert_eq!(time(0), "Thu Jan  1 00:00:00 1970");
+        assert_eq!(time(1_795_283_565), "Sat Nov 21 17:52:45 2026");
+    }
 }

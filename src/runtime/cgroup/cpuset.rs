@@ -32,9 +32,55 @@ pub fn refused(setting: &Setting, dir: &Path, error: &io::Error) -> Option<Fault
     Some(Fault::invalid(format!("requested {what} are not available - requested {asked}, available: {available}")))
 }
 
+/// The set of CPUs or memory nodes that this machine has not, in podman's words: what can be refused before there is a
+/// cgroup.
+pub fn check(cpus: &str, mems: &str) -> Result<(), Fault> {
+    for (asked, file, what, short) in [
+        (cpus, "/sys/devices/system/cpu/online", "CPUs", "cpus"),
+        (mems, "/sys/devices/system/node/online", "memory nodes", "mems"),
+    ] {
+        if asked.is_empty() {
+            continue;
+        }
+        let Some(wanted) = ranges(asked) else {
+            return Err(Fault::invalid(format!("invalid value {asked} for cpuset {short}")));
+        };
+        let Ok(text) = fs::read_to_string(file) else { continue };
+        let there = ranges(text.trim()).unwrap_or_default();
+        let is_there = |number: u32| there.iter().any(|(first, last)| (*first..=*last).contains(&number));
+        if wanted.iter().any(|(first, last)| !is_there(*first) || !is_there(*last)) {
+            let available = text.trim();
+            return Err(Fault::invalid(format!(
+                "requested {what} are not available - requested {asked}, available: {available}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// `0-2,5` as first and last numbers; `None`: that is no such list.
+fn ranges(text: &str) -> Option<Vec<(u32, u32)>> {
+    let one = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        (first <= last).then_some((first, last))
+    };
+    text.split(',').map(one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_of_cpus() {
+        assert_eq!(ranges("0-2,5"), Some(vec![(0, 2), (5, 5)]));
+        for text in ["", "x", "2-1", "0-", "1,,2"] {
+            assert_eq!(ranges(text), None, "{text:?}");
+        }
+        assert!(check("0", "").is_ok());
+        assert!(check("0,100000", "").is_err_and(|fault| fault.what.starts_with("requested CPUs are not available")));
+    }
 
     #[test]
     fn refused_sets_have_podmans_words() {

@@ -1,7 +1,7 @@
 //! Counting and limiting the processes of a container. Every limit is applied or refused by name.
 
 mod bus;
-mod cpuset;
+pub mod cpuset;
 mod device;
 mod settings;
 pub mod systemd;

@@ -99,6 +99,12 @@ impl Builder<'_> {
         !self.facts.initial_user_namespace || self.has_namespace(oci_spec::runtime::LinuxNamespaceType::User)
     }
 
+    /// Whether its groups are to be the spec's; else it keeps ours.
+    fn sets_groups(&self) -> bool {
+        let keeps = self.bundle.spec.annotations().as_ref().and_then(|all| all.get(crate::runtime::KEEP_GROUPS));
+        self.facts.may_set_groups && keeps.is_none_or(|keeps| keeps != "1")
+    }
+
     fn has_namespace(&self, kind: oci_spec::runtime::LinuxNamespaceType) -> bool {
         namespaces::of(self.bundle).iter().any(|namespace| namespace.typ() == kind)
     }

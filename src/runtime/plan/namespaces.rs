@@ -126,7 +126,7 @@ impl Builder<'_> {
             let first = |map: Option<&[LinuxIdMapping]>| first_id(map.unwrap_or_default());
             let uid = first(linux.and_then(|linux| linux.uid_mappings().as_deref()));
             let gid = first(linux.and_then(|linux| linux.gid_mappings().as_deref()));
-            self.push(Step::BecomeRoot { uid, gid, groups: self.facts.may_set_groups });
+            self.push(Step::BecomeRoot { uid, gid, groups: self.sets_groups() });
             let unshared = new & !libc::CLONE_NEWPID;
             self.push(Step::Unshare(unshared));
             if new & libc::CLONE_NEWPID != 0 {

@@ -61,7 +61,7 @@ impl Builder<'_> {
             profile: spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref()),
             cache_dir: &self.bundle.cache_dir,
             facts: self.facts,
-            may_set_groups: self.facts.may_set_groups,
+            may_set_groups: self.sets_groups(),
             terminal: (self.pts, self.dev),
             gate,
             init: self.bundle.init,
