@@ -64,7 +64,11 @@ pub fn remove_at(parent: &OwnedFd, name: &CString) -> nix::Result<()> {
     }
     let mut first = Ok(());
     let mut lifted = 0u64;
-    let top = enter(parent, name.clone(), &mut first)?;
+    let top = match enter(parent, name.clone(), &mut first) {
+        // Somebody else has removed it meanwhile: all that was asked for.
+        Err(Errno::ENOENT) => return Ok(()),
+        other => other?,
+    };
     let mut stack = vec![top];
     while let Some(level) = stack.last_mut() {
         let Some(child) = level.todo.pop() else {

@@ -346,7 +346,8 @@ fn a_line_without_an_end_costs_little_memory() {
             std::thread::sleep(Duration::from_millis(50));
         }
         let most = crate::container::monitor::status(monitor, "VmHWM:");
-        assert!(most < 16 << 10, "the monitor had {most} kB");
+        // The program's own pages, and what the log may hold back in a flood.
+        assert!(most < 32 << 10, "the monitor had {most} kB");
         sandbox.run("rm -f -t 0 web").ok().forget();
     });
 }

@@ -144,7 +144,7 @@ fn the_store_is_closed_to_others() {
         sandbox.run("run -d --name web probe sleep 1000").ok().forget();
         let look = |user: u32, dir: &std::path::Path| {
             use std::os::unix::process::CommandExt;
-            let mut find = sandbox.other("find");
+            let mut find = std::process::Command::new("find");
             find.arg(dir).args(["-name", "suid"]).uid(user).gid(user).current_dir("/");
             sandbox.finish(find, b"")
         };

@@ -206,6 +206,7 @@ fn an_endless_line_is_kept_in_pieces() {
         assert!(waited < 200, "still writing");
     }
     let most = super::monitor::status(super::monitor::pid_of(&sandbox, "web"), "VmHWM:");
-    assert!(most < 16 * 1024, "the monitor took {most} kB");
+    // The program's own pages, and what the log may hold back in a flood.
+    assert!(most < 32 * 1024, "the monitor took {most} kB");
     sandbox.run("rm -f -t 0 web").ok().forget();
 }
