@@ -56,7 +56,7 @@ attacks: ## the attacks in full numbers: races, every pair and triple of hostile
 
 fuzz: ## the readers of other people's bytes, FUZZ_SECONDS (600) each: FUZZ_TARGETS='layer logs' for some; needs nightly
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
-	@for target in $(or $(FUZZ_TARGETS),$(notdir $(basename $(wildcard fuzz/targets/*.rs)))); do \
+	@export ASAN_OPTIONS=detect_odr_violation=0; for target in $(or $(FUZZ_TARGETS),$(notdir $(basename $(wildcard fuzz/targets/*.rs)))); do \
 	    echo "== $$target"; mkdir -p fuzz/work/$$target && \
 	    $(CARGO) +nightly fuzz run $$target fuzz/work/$$target fuzz/corpus/$$target -- \
 	        -max_total_time=$(or $(FUZZ_SECONDS),600) -max_len=65536 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 || exit 1; \

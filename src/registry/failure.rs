@@ -198,7 +198,7 @@ struct OneError {
 pub(super) fn words(status: u16, body: &[u8]) -> (String, String) {
     if let Ok(Errors { errors, details }) = serde_json::from_slice(body) {
         if let Some(first) = errors.first() {
-            let name = first.code.to_ascii_lowercase().replace('_', " ");
+            let name = one_line(&first.code).to_ascii_lowercase().replace('_', " ");
             let message = one_line(&first.message);
             let words = match (name.is_empty(), message.is_empty()) {
                 (_, true) => name,
