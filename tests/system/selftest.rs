@@ -79,6 +79,8 @@ fn what_is_opened_is_found() {
     let sandbox = Sandbox::new();
     // Its layer is the selftest's, which need not be unpacked anew each time.
     sandbox.run("run --rm hello").ok().forget();
+    // A disk that may be opened: a machine may keep even root from its own.
+    let _disk = crate::faults::disk::Disk::new(&sandbox.path("work"), 4, &[]);
     sandbox.file("work/dir/file", "x");
     let _server = std::os::unix::net::UnixListener::bind(sandbox.path("work/dir/server")).unwrap();
     let dir = sandbox.path("work/dir").to_string_lossy().into_owned();

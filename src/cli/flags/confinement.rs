@@ -2,6 +2,7 @@
 
 use super::Host;
 use super::namespace::NamespaceFlags;
+use super::network::NetworkFlags;
 use super::process::ProcessFlags;
 use super::resources::ResourceFlags;
 use super::security::SecurityFlags;
@@ -20,6 +21,8 @@ pub struct ConfinementFlags {
     #[command(flatten)]
     namespace: NamespaceFlags,
     #[command(flatten)]
+    network: NetworkFlags,
+    #[command(flatten)]
     resources: ResourceFlags,
     #[command(flatten)]
     security: SecurityFlags,
@@ -32,6 +35,7 @@ impl ConfinementFlags {
         self.process.apply(&mut spec, host)?;
         self.storage.apply(&mut spec, host)?;
         self.namespace.apply(&mut spec, host)?;
+        self.network.apply(&mut spec, host)?;
         self.resources.apply(&mut spec, host)?;
         self.security.apply(&mut spec, host)?;
         if spec.process.entrypoint.is_some() {
