@@ -19,8 +19,10 @@ fn a_default_container_has_an_address_and_a_way_out() {
     let resolv = sandbox.run("run --rm busybox cat /etc/resolv.conf").ok().text().to_string();
     assert!(resolv.starts_with("nameserver 127.0.0.11\n") && resolv.contains("ndots:0"), "{resolv}");
     sandbox.run("run --rm --ip 10.88.3.4 --mac-address 02:00:00:00:00:09 busybox ip addr show eth0").ok().forget();
-    // What was there is gone with them.
-    assert_eq!(on_host(&sandbox, "ip -br link | grep -c ^vb").trim(), "0");
+    // What was there goes with them, after they have answered.
+    let left =
+        "for try in $(seq 100); do ip -br link | grep -q ^vb || break; sleep 0.1; done; ip -br link | grep -c ^vb";
+    assert_eq!(on_host(&sandbox, left).trim(), "0");
     sandbox.run("run --rm --cap-add net_raw --network none busybox ip -o link").ok().forget();
 }
 
