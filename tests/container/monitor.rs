@@ -48,7 +48,7 @@ fn a_monitor_keeps_nothing_of_its_command_and_runs_from_an_unwritable_mount() {
     only_on!(root);
     let mut sandbox = Sandbox::with_busybox();
     sandbox.env("SECRET", "not-for-the-monitor");
-    for options in ["--network=none", "--network=host --init", "--preserve-fds=1"] {
+    for options in ["--network=none", "--network=host --init", "--preserve-fds=1 --network=none"] {
         let line = format!("run -d --name web -e OTHER=words {options} busybox sleep 1000");
         let mut command = sandbox.command(&line.split(' ').collect::<Vec<_>>());
         let file = std::fs::File::open("/dev/zero").expect("it is there");
