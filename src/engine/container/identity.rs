@@ -3,7 +3,10 @@
 use crate::engine::Engine;
 use crate::store::{ContainerRecord, ProcessIdentity};
 use crate::sys::pid::PidFd;
-use anyhow::Result;
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 /// The very process that was written down, if it lives. Never another one that has its pid now.
 pub(super) fn process(engine: &Engine, identity: Option<&ProcessIdentity>) -> Result<Option<PidFd>> {
@@ -13,6 +16,17 @@ pub(super) fn process(engine: &Engine, identity: Option<&ProcessIdentity>) -> Re
         }
         _ => Ok(None),
     }
+}
+
+/// The network namespace of the very process that was written down; `None` when that has ended.
+pub(super) fn network_namespace(engine: &Engine, identity: Option<&ProcessIdentity>) -> Result<Option<OwnedFd>> {
+    let (Some(process), Some(identity)) = (process(engine, identity)?, identity) else { return Ok(None) };
+    let namespace = File::open(format!("/proc/{}/ns/net", identity.pid));
+    // Looked at after the namespace was opened: who lives still has had this pid all the while.
+    if process.wait(Some(Duration::ZERO))? {
+        return Ok(None);
+    }
+    Ok(Some(namespace.context("opening the container's network namespace")?.into()))
 }
 
 /// Whether the container's first process lives: cheaper than [`process`], for lists.

@@ -5,7 +5,7 @@
 //! namespace. Names and firewall rules come last, when the container's record says that it runs: whoever makes the
 //! rules anew finds it there.
 
-use super::{exited, resolved};
+use super::{exited, identity, resolved};
 use crate::config::Program;
 use crate::engine::{Engine, network};
 use crate::fault::{Fault, Kind};
@@ -21,7 +21,7 @@ use crate::network::ipam::{Leases, Tenant};
 use crate::network::link::{self, Link, Path as Route, Veth};
 use crate::network::ports::{self, Held};
 use crate::network::{Ground, bridge, names, rules};
-use crate::store::{Container, ContainerRecord, Store};
+use crate::store::{Container, ContainerRecord, ProcessIdentity, Store};
 use anyhow::{Context, Result};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -238,11 +238,8 @@ impl<'a> Wiring<'a> {
             resolver: state.resolver,
             guest_of: Some(state.guest_of.clone().unwrap_or_else(|| owner.id.clone())),
         };
-        if state.resolver > 0
-            && let Some(process) = &owner.process
-        {
-            let fd = std::fs::File::open(format!("/proc/{}/ns/net", process.pid)).context("opening a namespace")?;
-            self.inside = Some(inside::enter(fd.into(), Some(state.resolver))?);
+        if state.resolver > 0 {
+            self.inside = Some(inside::enter(namespace_of(self.engine, &owner)?, Some(state.resolver))?);
         }
         if let Some(owner) = &self.state.guest_of {
             guests::add(&self.engine.store, owner, &self.id)?;
@@ -270,13 +267,14 @@ impl<'a> Wiring<'a> {
     }
 
     /// The same for a container whose namespace came with its process.
-    pub(super) fn connect_late(&mut self, pid: i32) -> Result<()> {
+    pub(super) fn connect_late(&mut self, process: &ProcessIdentity) -> Result<()> {
         if self.ground.is_none() || self.inside.is_some() {
             return Ok(());
         }
-        let fd = std::fs::File::open(format!("/proc/{pid}/ns/net")).context("opening the container's namespace")?;
+        let namespace = identity::network_namespace(self.engine, Some(process))?;
+        let namespace = namespace.context("the container's process ended before it had its networks")?;
         let resolver = (self.state.resolver > 0).then_some(0);
-        self.take_inside(inside::enter(fd.into(), resolver)?);
+        self.take_inside(inside::enter(namespace, resolver)?);
         self.connect()
     }
 
@@ -628,13 +626,11 @@ pub(super) fn again(engine: &Engine, container: &Container) -> Result<(Option<Se
     let mut config = ServicesConfig { path, resolver: false, ports: Vec::new() };
     let mut sockets = Vec::new();
     if state.resolver > 0
-        && let Some(process) = &container.process
+        && let Some(namespace) = identity::network_namespace(engine, container.process.as_ref())?
+        && let Some(resolver) = inside::enter(namespace, Some(state.resolver))?.resolver
     {
-        let fd = std::fs::File::open(format!("/proc/{}/ns/net", process.pid)).context("opening a namespace")?;
-        if let Some(resolver) = inside::enter(fd.into(), Some(state.resolver))?.resolver {
-            config.resolver = true;
-            sockets.extend([resolver.udp, resolver.tcp]);
-        }
+        config.resolver = true;
+        sockets.extend([resolver.udp, resolver.tcp]);
     }
     for port in &state.ports {
         let mapping = PortMapping {
@@ -658,10 +654,17 @@ pub(super) fn again(engine: &Engine, container: &Container) -> Result<(Option<Se
 }
 
 /// What a change of networks needs: the container that runs, its namespace, and the host's.
-fn open_running(container: &Container) -> Result<(Ground, Inside)> {
-    let pid = container.process.as_ref().map_or(0, |process| process.pid);
-    let fd = std::fs::File::open(format!("/proc/{pid}/ns/net")).context("opening the container's network namespace")?;
-    Ok((Ground::here()?, inside::enter(fd.into(), None)?))
+fn open_running(engine: &Engine, container: &Container) -> Result<(Ground, Inside)> {
+    Ok((Ground::here()?, inside::enter(namespace_of(engine, container)?, None)?))
+}
+
+/// The network namespace of a container, which must live for that.
+fn namespace_of(engine: &Engine, container: &Container) -> Result<OwnedFd> {
+    identity::network_namespace(engine, container.process.as_ref())?.ok_or_else(|| {
+        let what = format!("container {} is not running: its network can't be entered", container.id.short());
+        let start = format!("`barge start {}` first", container.id.short());
+        Fault::conflict(what).hint(start).into()
+    })
 }
 
 /// One more network for a container, also while it runs.
@@ -683,7 +686,7 @@ pub(crate) fn attach(engine: &Engine, id: &ContainerId, wish: Attachment) -> Res
         .into());
     }
     if exited::runs(&container) {
-        let (mut ground, mut inside) = open_running(&container)?;
+        let (mut ground, mut inside) = open_running(engine, &container)?;
         let (base, _) = base(&mut ground, &network)?;
         let others = container.network.endpoints.clone();
         let endpoint = lease(engine, &container, &wish, &network, others.len(), &others)?;
@@ -743,7 +746,7 @@ pub(crate) fn detach(engine: &Engine, id: &ContainerId, name: &str) -> Result<()
         container.record_mut().spec.network.attachments = left;
         return container.save();
     };
-    let (mut ground, mut inside) = open_running(&container)?;
+    let (mut ground, mut inside) = open_running(engine, &container)?;
     let endpoint = container.network.endpoints[position].clone();
     let (socket, link) = match endpoint.host_interface.is_empty() {
         true => (&mut inside.route, &endpoint.interface),

@@ -102,14 +102,15 @@ fn try_launch(engine: &Engine, container: &mut LockedContainer, options: &StartO
         descriptors.passthrough = Some([stdin?, stdout?, stderr?]);
     }
     let handle = monitor::spawn_and(&config, descriptors, engine.take_standby(), || wiring.connect())?;
-    wiring.connect_late(handle.pid)?;
-    container.set_phase(Change::Start)?;
     let identity = |pid, start_time| ProcessIdentity { pid, start_time, boot_id: engine.store.boot_id().to_string() };
     let pid = handle.pid;
+    let process = identity(pid, handle.start_time);
+    wiring.connect_late(&process)?;
+    container.set_phase(Change::Start)?;
     keep_cgroup(container, handle.cgroup.clone())?;
     let record = container.record_mut();
     record.network = wiring.state.clone();
-    record.process = Some(identity(handle.pid, handle.start_time));
+    record.process = Some(process);
     record.monitor = Some(identity(handle.monitor_pid, handle.monitor_start_time));
     record.adopted = false;
     record.stopped_by_user = false;
