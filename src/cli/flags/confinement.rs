@@ -1,4 +1,4 @@
-//! The flags of `run` that decide how a container is confined, without an image: for `selftest`.
+//! The flags of `run` and `create` that decide how a container is confined: `selftest` has them without an image.
 
 use super::Host;
 use super::namespace::NamespaceFlags;
@@ -29,15 +29,19 @@ pub struct ConfinementFlags {
 }
 
 impl ConfinementFlags {
+    pub(super) fn apply(&self, spec: &mut ContainerSpec, host: &Host<'_>) -> Result<()> {
+        self.process.apply(spec, host)?;
+        self.storage.apply(spec, host)?;
+        self.namespace.apply(spec, host)?;
+        self.network.apply(spec, host)?;
+        self.resources.apply(spec, host)?;
+        self.security.apply(spec, host)
+    }
+
     /// A description without an image.
     pub fn spec(&self, host: &Host<'_>) -> Result<ContainerSpec> {
         let mut spec = ContainerSpec::default();
-        self.process.apply(&mut spec, host)?;
-        self.storage.apply(&mut spec, host)?;
-        self.namespace.apply(&mut spec, host)?;
-        self.network.apply(&mut spec, host)?;
-        self.resources.apply(&mut spec, host)?;
-        self.security.apply(&mut spec, host)?;
+        self.apply(&mut spec, host)?;
         if spec.process.entrypoint.is_some() {
             return Err(Usage::new("selftest runs a program of its own: leave out --entrypoint").into());
         }

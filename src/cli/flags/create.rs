@@ -1,15 +1,10 @@
 //! Everything that `run` and `create` share: all flags of a container, and the words after them.
 
 use super::Host;
+use super::confinement::ConfinementFlags;
 use super::host::split;
 use super::logging::LogFlags;
-use super::namespace::NamespaceFlags;
-use super::network::NetworkFlags;
-use super::process::ProcessFlags;
 use super::registry::RegistryFlags;
-use super::resources::ResourceFlags;
-use super::security::SecurityFlags;
-use super::storage::StorageFlags;
 use super::unbuilt::UnbuiltFlags;
 use crate::cli::command::refuse;
 use crate::cli::error::Usage;
@@ -27,17 +22,7 @@ use std::path::PathBuf;
 #[derive(Debug, Default, clap::Args)]
 pub struct CreateFlags {
     #[command(flatten)]
-    process: ProcessFlags,
-    #[command(flatten)]
-    storage: StorageFlags,
-    #[command(flatten)]
-    namespace: NamespaceFlags,
-    #[command(flatten)]
-    network: NetworkFlags,
-    #[command(flatten)]
-    resources: ResourceFlags,
-    #[command(flatten)]
-    security: SecurityFlags,
+    confinement: ConfinementFlags,
     #[command(flatten)]
     log: LogFlags,
     #[command(flatten)]
@@ -119,13 +104,8 @@ impl CreateFlags {
             return Err(Usage::new("requires at least 1 arg(s), only received 0").into());
         };
         let mut spec = ContainerSpec { image: self.image(first, host)?, ..ContainerSpec::default() };
-        self.process.apply(&mut spec, host)?;
+        self.confinement.apply(&mut spec, host)?;
         spec.process.command = command.to_vec();
-        self.storage.apply(&mut spec, host)?;
-        self.namespace.apply(&mut spec, host)?;
-        self.network.apply(&mut spec, host)?;
-        self.resources.apply(&mut spec, host)?;
-        self.security.apply(&mut spec, host)?;
         self.log.apply(&mut spec, host)?;
         let _ = &self.unbuilt;
         spec.name = match self.name.as_deref() {
